@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /// Named axes with their extents, row-major, last axis contiguous.
 ///
@@ -121,7 +122,7 @@ public final class Shape {
     /// `[heads=4, queryLen=10]`.
     @Override
     public String toString() {
-        return java.util.stream.IntStream.range(0, names.length)
+        return IntStream.range(0, names.length)
                 .mapToObj(a -> names[a] + "=" + extents[a])
                 .collect(Collectors.joining(", ", "[", "]"));
     }

@@ -1,0 +1,85 @@
+package org.dhsa.backend;
+
+import java.util.Set;
+import org.dhsa.model.LayerKind;
+import org.dhsa.stage.BoundaryPrediction;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.stage.ChunkSimilarity;
+import org.dhsa.stage.DenseAttention;
+import org.dhsa.stage.Embedding;
+import org.dhsa.stage.FeedForward;
+import org.dhsa.stage.LmHead;
+import org.dhsa.stage.NonMaximumSuppression;
+import org.dhsa.stage.OutputProjection;
+import org.dhsa.stage.QkvProjection;
+import org.dhsa.stage.ResidualAdd;
+import org.dhsa.stage.RmsNorm;
+import org.dhsa.stage.RotaryEmbedding;
+import org.dhsa.stage.SparseAttention;
+import org.dhsa.stage.Stage;
+import org.dhsa.stage.TopKSelection;
+import org.dhsa.stage.Upsampling;
+import org.dhsa.tensor.Tensor;
+
+/// One way to compute every stage. The forward pass is written once over this interface and never names a backend.
+///
+/// A backend says which stages are its own; the others it borrows from the reference. Inputs may hold any [Tensor];
+/// a backend widens or narrows what is not its own kind.
+public interface Backend extends AutoCloseable {
+
+    String name();
+
+    /// Stages that this backend computes itself.
+    Set<Stage> ownStages();
+
+    /// Arithmetic of the results, which decides the tolerance they are held to.
+    Precision precision();
+
+    /// Arithmetic of a backend's results.
+    enum Precision { FP64, FP32 }
+
+    Embedding embedding();
+
+    RmsNorm rmsNorm();
+
+    QkvProjection qkvProjection();
+
+    RotaryEmbedding rotaryEmbedding();
+
+    DenseAttention denseAttention();
+
+    BoundaryPrediction boundaryPrediction();
+
+    NonMaximumSuppression nonMaximumSuppression();
+
+    ChunkRepresentation chunkRepresentation();
+
+    ChunkSimilarity chunkSimilarity();
+
+    Upsampling upsampling();
+
+    TopKSelection topKSelection();
+
+    SparseAttention sparseAttention();
+
+    OutputProjection outputProjection();
+
+    ResidualAdd residualAdd();
+
+    FeedForward feedForward();
+
+    LmHead lmHead();
+
+    /// An empty cache for one layer.
+    LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind);
+
+    /// Rows `from` (inclusive) to `to` (exclusive) of the first axis.
+    Tensor rows(Tensor x, int from, int to);
+
+    /// Rows `from` to `to` of the second axis of `[kvHeads, keyLen, headDim]`.
+    Tensor keyRows(Tensor keys, int from, int to);
+
+    /// Releases what the backend holds. Tensors it made must not be used afterwards.
+    @Override
+    void close();
+}

@@ -1,0 +1,24 @@
+package org.dhsa.reference;
+
+import org.dhsa.backend.Availability;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendProvider;
+
+/// The reference runs everywhere.
+public final class ReferenceBackendProvider implements BackendProvider {
+
+    @Override
+    public String name() {
+        return ReferenceBackend.NAME;
+    }
+
+    @Override
+    public Availability probe() {
+        return new Availability.Available("FP64, plain Java on EJML, one thread");
+    }
+
+    @Override
+    public Backend open() {
+        return new ReferenceBackend();
+    }
+}
