@@ -1,0 +1,882 @@
+package org.dhsa.optimized;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The inner loops on the JDK Vector API.
+///
+/// The width is the machine's preferred one, or `-Ddhsa.vector.bits=128|256|512`; it is fixed when this class loads,
+/// because the compiler only does its work when the species is a constant. For the same reason accumulators are local
+/// variables, one each: in an array they would live in memory.
+///
+/// With 16 lanes a tile is 12 x 32: 24 accumulators, two vectors of B and one broadcast fill 27 of 32 registers. With
+/// fewer lanes it is 6 x 2 vectors, which fits the 16 registers of older machines.
+///
+/// Sums run in index order like the scalar twin's; only the fused multiply-add rounds once instead of twice.
+final class VectorKernels implements Kernels {
+
+    static final String BITS_PROPERTY = "dhsa.vector.bits";
+
+    private static final VectorSpecies<Float> S = species();
+    private static final int LANES = S.length();
+    private static final int COLUMNS = 2 * LANES;
+    private static final boolean WIDE = LANES == 16;
+    private static final int ROWS = WIDE ? 12 : 6;
+    private static final VectorSpecies<Integer> INTS = S.withLanes(int.class);
+    private static final FloatVector ONE = FloatVector.broadcast(S, 1f);
+
+    private static final IntVector KEEP_8 = butterfly(8, true);
+    private static final IntVector CROSS_8 = butterfly(8, false);
+    private static final IntVector KEEP_4 = butterfly(4, true);
+    private static final IntVector CROSS_4 = butterfly(4, false);
+    private static final IntVector KEEP_2 = butterfly(2, true);
+    private static final IntVector CROSS_2 = butterfly(2, false);
+    private static final IntVector KEEP_1 = butterfly(1, true);
+    private static final IntVector CROSS_1 = butterfly(1, false);
+
+    private static VectorSpecies<Float> species() {
+        String bits = System.getProperty(BITS_PROPERTY, "");
+        return switch (bits) {
+            case "" -> FloatVector.SPECIES_PREFERRED.length() < 4 ? FloatVector.SPECIES_128 : FloatVector.SPECIES_PREFERRED;
+            case "128" -> FloatVector.SPECIES_128;
+            case "256" -> FloatVector.SPECIES_256;
+            case "512" -> FloatVector.SPECIES_512;
+            default -> throw new IllegalArgumentException("-D" + BITS_PROPERTY + " must be 128, 256 or 512, was " + bits);
+        };
+    }
+
+    /// Lane numbers of one step of a transposition: swap lane bit `step` between two vectors.
+    private static IntVector butterfly(int step, boolean keep) {
+        int[] lanes = new int[LANES];
+        for (int l = 0; l < LANES; l++) {
+            boolean second = (l & step) != 0;
+            lanes[l] = keep ? (second ? LANES + l - step : l) : (second ? LANES + l : l + step);
+        }
+        return IntVector.fromArray(INTS, lanes, 0);
+    }
+
+    @Override
+    public String description() {
+        return "Vector API, " + S.vectorBitSize() + " bit";
+    }
+
+    @Override
+    public int rows() {
+        return ROWS;
+    }
+
+    @Override
+    public int columns() {
+        return COLUMNS;
+    }
+
+    @Override
+    public void gemmTile(float[] a, int aOffset, float[] b, int bOffset, int k, float[] c, int cOffset, int cStride, boolean accumulate) {
+        if (WIDE) {
+            gemm12(a, aOffset, b, bOffset, k, c, cOffset, cStride, accumulate);
+        } else {
+            gemm6(a, aOffset, b, bOffset, k, c, cOffset, cStride, accumulate);
+        }
+    }
+
+    @Override
+    public void scoreTile(float[] keys, int[] offsets, int first, float[] queries, int headDim, float[] s, int sOffset) {
+        if (WIDE) {
+            score12(keys, offsets, first, queries, headDim, s, sOffset);
+        } else {
+            score6(keys, offsets, first, queries, headDim, s, sOffset);
+        }
+    }
+
+    @Override
+    public void values(float[] values, int[] offsets, int first, int count, float[] p, int d0, int d1, float[] out) {
+        int d = d0;
+        if (WIDE) {
+            for (; d + 12 <= d1; d += 12) {
+                values12(values, offsets, first, count, p, d, out);
+            }
+        } else {
+            for (; d + 6 <= d1; d += 6) {
+                values6(values, offsets, first, count, p, d, out);
+            }
+        }
+        for (; d + 4 <= d1; d += 4) {
+            values4(values, offsets, first, count, p, d, out);
+        }
+        for (; d < d1; d++) {
+            values1(values, offsets, first, count, p, d, out);
+        }
+    }
+
+    @Override
+    public void packBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] panel, int panelOffset) {
+        int p = 0;
+        if (WIDE) {
+            for (; p + 32 <= k; p += 32) {
+                long at = offsetBytes + 2L * p;
+                pack16x32(weights, at, strideBytes, panel, panelOffset + p * COLUMNS);
+                pack16x32(weights, at + 16 * strideBytes, strideBytes, panel, panelOffset + p * COLUMNS + LANES);
+            }
+        }
+        if (p < k) {
+            ScalarKernels.pack(weights, offsetBytes + 2L * p, strideBytes, k - p, panel, panelOffset + p * COLUMNS, COLUMNS);
+        }
+    }
+
+    private static void unpack(IntVector pair, float[] panel, int to) {
+        pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to);
+        pair.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + COLUMNS);
+    }
+
+    @Override
+    public void gemvBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] even, float[] odd, float[] out, int outOffset) {
+        FloatVector l0 = FloatVector.zero(S);
+        FloatVector h0 = FloatVector.zero(S);
+        FloatVector l1 = FloatVector.zero(S);
+        FloatVector h1 = FloatVector.zero(S);
+        FloatVector l2 = FloatVector.zero(S);
+        FloatVector h2 = FloatVector.zero(S);
+        FloatVector l3 = FloatVector.zero(S);
+        FloatVector h3 = FloatVector.zero(S);
+        int p = 0;
+        for (; p + COLUMNS <= k; p += COLUMNS) {
+            FloatVector e = FloatVector.fromArray(S, even, p / 2);
+            FloatVector o = FloatVector.fromArray(S, odd, p / 2);
+            long at = offsetBytes + 2L * p;
+            IntVector w0 = IntVector.fromMemorySegment(INTS, weights, at, ByteOrder.LITTLE_ENDIAN);
+            l0 = low(w0).fma(e, l0);
+            h0 = high(w0).fma(o, h0);
+            IntVector w1 = IntVector.fromMemorySegment(INTS, weights, at + strideBytes, ByteOrder.LITTLE_ENDIAN);
+            l1 = low(w1).fma(e, l1);
+            h1 = high(w1).fma(o, h1);
+            IntVector w2 = IntVector.fromMemorySegment(INTS, weights, at + 2 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+            l2 = low(w2).fma(e, l2);
+            h2 = high(w2).fma(o, h2);
+            IntVector w3 = IntVector.fromMemorySegment(INTS, weights, at + 3 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+            l3 = low(w3).fma(e, l3);
+            h3 = high(w3).fma(o, h3);
+        }
+        out[outOffset] = l0.add(h0).reduceLanes(VectorOperators.ADD);
+        out[outOffset + 1] = l1.add(h1).reduceLanes(VectorOperators.ADD);
+        out[outOffset + 2] = l2.add(h2).reduceLanes(VectorOperators.ADD);
+        out[outOffset + 3] = l3.add(h3).reduceLanes(VectorOperators.ADD);
+        for (; p < k; p++) {
+            float x = (p & 1) == 0 ? even[p / 2] : odd[p / 2];
+            for (int n = 0; n < 4; n++) {
+                out[outOffset + n] += ScalarKernels.bf16(weights, offsetBytes + n * strideBytes + 2L * p) * x;
+            }
+        }
+    }
+
+    private static FloatVector low(IntVector pair) {
+        return pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
+    }
+
+    private static FloatVector high(IntVector pair) {
+        return pair.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats();
+    }
+
+    @Override
+    public float dot(float[] a, int aOffset, float[] b, int bOffset, int n) {
+        FloatVector s0 = FloatVector.zero(S);
+        FloatVector s1 = FloatVector.zero(S);
+        int i = 0;
+        for (; i + COLUMNS <= n; i += COLUMNS) {
+            s0 = FloatVector.fromArray(S, a, aOffset + i).fma(FloatVector.fromArray(S, b, bOffset + i), s0);
+            s1 = FloatVector.fromArray(S, a, aOffset + i + LANES).fma(FloatVector.fromArray(S, b, bOffset + i + LANES), s1);
+        }
+        float sum = s0.add(s1).reduceLanes(VectorOperators.ADD);
+        for (; i < n; i++) {
+            sum += a[aOffset + i] * b[bOffset + i];
+        }
+        return sum;
+    }
+
+    @Override
+    public void axpy(float factor, float[] x, int xOffset, float[] y, int yOffset, int n) {
+        FloatVector f = FloatVector.broadcast(S, factor);
+        int i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            f.fma(FloatVector.fromArray(S, x, xOffset + i), FloatVector.fromArray(S, y, yOffset + i)).intoArray(y, yOffset + i);
+        }
+        for (; i < n; i++) {
+            y[yOffset + i] += factor * x[xOffset + i];
+        }
+    }
+
+    @Override
+    public void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+        FloatVector sumLow = FloatVector.fromArray(S, sums, 0);
+        FloatVector sumHigh = FloatVector.fromArray(S, sums, LANES);
+        float inner = scale / cap;
+        for (int n = 0; n < count; n++) {
+            int at = n * COLUMNS;
+            FloatVector low = FloatVector.fromArray(S, s, at).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
+            FloatVector high = FloatVector.fromArray(S, s, at + LANES).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
+            if (bounds != null) {
+                float key = keys[firstKey + n];
+                low = low.blend(0, hidden(bounds, 0, key));
+                high = high.blend(0, hidden(bounds, LANES, key));
+            }
+            sumLow = sumLow.add(low);
+            sumHigh = sumHigh.add(high);
+            store(s, at, low, high);
+        }
+        store(sums, 0, sumLow, sumHigh);
+    }
+
+    /// Queries that do not see a key. Positions are whole numbers below 2^24, so FP32 holds them exactly.
+    private static VectorMask<Float> hidden(float[] bounds, int from, float key) {
+        return FloatVector.fromArray(S, bounds, from).compare(VectorOperators.GT, key)
+                .or(FloatVector.fromArray(S, bounds, COLUMNS + from).compare(VectorOperators.LT, key));
+    }
+
+    @Override
+    public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
+                          float[] maxima, float[] rescale) {
+        onlineExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums, maxima, rescale);
+        onlineExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums, maxima, rescale);
+    }
+
+    private static void onlineExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap,
+                                      float[] sums, float[] maxima, float[] rescale) {
+        FloatVector before = FloatVector.fromArray(S, maxima, half);
+        FloatVector max = before;
+        for (int n = 0; n < count; n++) {
+            FloatVector x = FloatVector.fromArray(S, s, n * COLUMNS + half).mul(scale);
+            if (cap > 0) {
+                x = x.div(cap).lanewise(VectorOperators.TANH).mul(cap);
+            }
+            if (bounds != null) {
+                x = x.blend(Float.NEGATIVE_INFINITY, hidden(bounds, half, keys[firstKey + n]));
+            }
+            x.intoArray(s, n * COLUMNS + half);
+            max = max.max(x);
+        }
+        // a query that has seen nothing yet keeps -infinity; its shift is 0, so that no infinity is subtracted from another
+        VectorMask<Float> nothing = max.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY);
+        FloatVector shift = max.blend(0, nothing);
+        FloatVector factor = before.sub(shift).lanewise(VectorOperators.EXP).blend(ONE, nothing);
+        FloatVector sum = FloatVector.fromArray(S, sums, half).mul(factor);
+        for (int n = 0; n < count; n++) {
+            FloatVector p = FloatVector.fromArray(S, s, n * COLUMNS + half).sub(shift).lanewise(VectorOperators.EXP);
+            p.intoArray(s, n * COLUMNS + half);
+            sum = sum.add(p);
+        }
+        sum.intoArray(sums, half);
+        max.intoArray(maxima, half);
+        factor.intoArray(rescale, half);
+    }
+
+    @Override
+    public void scaleColumns(float[] x, int rows, float[] factor) {
+        FloatVector low = FloatVector.fromArray(S, factor, 0);
+        FloatVector high = FloatVector.fromArray(S, factor, LANES);
+        for (int r = 0; r < rows; r++) {
+            FloatVector.fromArray(S, x, r * COLUMNS).mul(low).intoArray(x, r * COLUMNS);
+            FloatVector.fromArray(S, x, r * COLUMNS + LANES).mul(high).intoArray(x, r * COLUMNS + LANES);
+        }
+    }
+
+    @Override
+    public void geluTimes(float[] gate, float[] up, int offset, int n) {
+        int i = offset;
+        for (; i + LANES <= offset + n; i += LANES) {
+            FloatVector z = FloatVector.fromArray(S, gate, i);
+            FloatVector inner = z.mul(z).mul(z).mul(0.044715f).add(z).mul(0.7978845608f);
+            z.mul(0.5f).mul(inner.lanewise(VectorOperators.TANH).add(1f)).mul(FloatVector.fromArray(S, up, i)).intoArray(gate, i);
+        }
+        for (; i < offset + n; i++) {
+            float z = gate[i];
+            gate[i] = z / 2 * (1 + (float) Math.tanh(0.7978845608f * (z + 0.044715f * z * z * z))) * up[i];
+        }
+    }
+
+    @Override
+    public void normRow(float[] x, int xOffset, float inverse, float[] weight, float[] y, int yOffset, int n) {
+        int i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            FloatVector.fromArray(S, x, xOffset + i).mul(inverse).mul(FloatVector.fromArray(S, weight, i).add(1f)).intoArray(y, yOffset + i);
+        }
+        for (; i < n; i++) {
+            y[yOffset + i] = x[xOffset + i] * inverse * (1 + weight[i]);
+        }
+    }
+
+    private static void store(float[] c, int at, FloatVector low, FloatVector high) {
+        low.intoArray(c, at);
+        high.intoArray(c, at + LANES);
+    }
+
+    private static void addTo(float[] c, int at, FloatVector low, FloatVector high) {
+        low.add(FloatVector.fromArray(S, c, at)).intoArray(c, at);
+        high.add(FloatVector.fromArray(S, c, at + LANES)).intoArray(c, at + LANES);
+    }
+
+    /// 16 rows x 32 k: rows as vectors of 16 ints (two BF16 each), four butterfly steps, then each int becomes two floats.
+    private static void pack16x32(MemorySegment w, long at, long strideBytes, float[] panel, int to) {
+        IntVector r0 = IntVector.fromMemorySegment(INTS, w, at, ByteOrder.LITTLE_ENDIAN);
+        IntVector r1 = IntVector.fromMemorySegment(INTS, w, at + strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r2 = IntVector.fromMemorySegment(INTS, w, at + 2 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r3 = IntVector.fromMemorySegment(INTS, w, at + 3 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r4 = IntVector.fromMemorySegment(INTS, w, at + 4 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r5 = IntVector.fromMemorySegment(INTS, w, at + 5 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r6 = IntVector.fromMemorySegment(INTS, w, at + 6 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r7 = IntVector.fromMemorySegment(INTS, w, at + 7 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r8 = IntVector.fromMemorySegment(INTS, w, at + 8 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r9 = IntVector.fromMemorySegment(INTS, w, at + 9 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r10 = IntVector.fromMemorySegment(INTS, w, at + 10 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r11 = IntVector.fromMemorySegment(INTS, w, at + 11 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r12 = IntVector.fromMemorySegment(INTS, w, at + 12 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r13 = IntVector.fromMemorySegment(INTS, w, at + 13 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r14 = IntVector.fromMemorySegment(INTS, w, at + 14 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector r15 = IntVector.fromMemorySegment(INTS, w, at + 15 * strideBytes, ByteOrder.LITTLE_ENDIAN);
+        IntVector s8x0 = KEEP_8.selectFrom(r0, r8);
+        IntVector s8x8 = CROSS_8.selectFrom(r0, r8);
+        IntVector s8x1 = KEEP_8.selectFrom(r1, r9);
+        IntVector s8x9 = CROSS_8.selectFrom(r1, r9);
+        IntVector s8x2 = KEEP_8.selectFrom(r2, r10);
+        IntVector s8x10 = CROSS_8.selectFrom(r2, r10);
+        IntVector s8x3 = KEEP_8.selectFrom(r3, r11);
+        IntVector s8x11 = CROSS_8.selectFrom(r3, r11);
+        IntVector s8x4 = KEEP_8.selectFrom(r4, r12);
+        IntVector s8x12 = CROSS_8.selectFrom(r4, r12);
+        IntVector s8x5 = KEEP_8.selectFrom(r5, r13);
+        IntVector s8x13 = CROSS_8.selectFrom(r5, r13);
+        IntVector s8x6 = KEEP_8.selectFrom(r6, r14);
+        IntVector s8x14 = CROSS_8.selectFrom(r6, r14);
+        IntVector s8x7 = KEEP_8.selectFrom(r7, r15);
+        IntVector s8x15 = CROSS_8.selectFrom(r7, r15);
+        IntVector s4x0 = KEEP_4.selectFrom(s8x0, s8x4);
+        IntVector s4x4 = CROSS_4.selectFrom(s8x0, s8x4);
+        IntVector s4x1 = KEEP_4.selectFrom(s8x1, s8x5);
+        IntVector s4x5 = CROSS_4.selectFrom(s8x1, s8x5);
+        IntVector s4x2 = KEEP_4.selectFrom(s8x2, s8x6);
+        IntVector s4x6 = CROSS_4.selectFrom(s8x2, s8x6);
+        IntVector s4x3 = KEEP_4.selectFrom(s8x3, s8x7);
+        IntVector s4x7 = CROSS_4.selectFrom(s8x3, s8x7);
+        IntVector s4x8 = KEEP_4.selectFrom(s8x8, s8x12);
+        IntVector s4x12 = CROSS_4.selectFrom(s8x8, s8x12);
+        IntVector s4x9 = KEEP_4.selectFrom(s8x9, s8x13);
+        IntVector s4x13 = CROSS_4.selectFrom(s8x9, s8x13);
+        IntVector s4x10 = KEEP_4.selectFrom(s8x10, s8x14);
+        IntVector s4x14 = CROSS_4.selectFrom(s8x10, s8x14);
+        IntVector s4x11 = KEEP_4.selectFrom(s8x11, s8x15);
+        IntVector s4x15 = CROSS_4.selectFrom(s8x11, s8x15);
+        IntVector s2x0 = KEEP_2.selectFrom(s4x0, s4x2);
+        IntVector s2x2 = CROSS_2.selectFrom(s4x0, s4x2);
+        IntVector s2x1 = KEEP_2.selectFrom(s4x1, s4x3);
+        IntVector s2x3 = CROSS_2.selectFrom(s4x1, s4x3);
+        IntVector s2x4 = KEEP_2.selectFrom(s4x4, s4x6);
+        IntVector s2x6 = CROSS_2.selectFrom(s4x4, s4x6);
+        IntVector s2x5 = KEEP_2.selectFrom(s4x5, s4x7);
+        IntVector s2x7 = CROSS_2.selectFrom(s4x5, s4x7);
+        IntVector s2x8 = KEEP_2.selectFrom(s4x8, s4x10);
+        IntVector s2x10 = CROSS_2.selectFrom(s4x8, s4x10);
+        IntVector s2x9 = KEEP_2.selectFrom(s4x9, s4x11);
+        IntVector s2x11 = CROSS_2.selectFrom(s4x9, s4x11);
+        IntVector s2x12 = KEEP_2.selectFrom(s4x12, s4x14);
+        IntVector s2x14 = CROSS_2.selectFrom(s4x12, s4x14);
+        IntVector s2x13 = KEEP_2.selectFrom(s4x13, s4x15);
+        IntVector s2x15 = CROSS_2.selectFrom(s4x13, s4x15);
+        IntVector s1x0 = KEEP_1.selectFrom(s2x0, s2x1);
+        IntVector s1x1 = CROSS_1.selectFrom(s2x0, s2x1);
+        IntVector s1x2 = KEEP_1.selectFrom(s2x2, s2x3);
+        IntVector s1x3 = CROSS_1.selectFrom(s2x2, s2x3);
+        IntVector s1x4 = KEEP_1.selectFrom(s2x4, s2x5);
+        IntVector s1x5 = CROSS_1.selectFrom(s2x4, s2x5);
+        IntVector s1x6 = KEEP_1.selectFrom(s2x6, s2x7);
+        IntVector s1x7 = CROSS_1.selectFrom(s2x6, s2x7);
+        IntVector s1x8 = KEEP_1.selectFrom(s2x8, s2x9);
+        IntVector s1x9 = CROSS_1.selectFrom(s2x8, s2x9);
+        IntVector s1x10 = KEEP_1.selectFrom(s2x10, s2x11);
+        IntVector s1x11 = CROSS_1.selectFrom(s2x10, s2x11);
+        IntVector s1x12 = KEEP_1.selectFrom(s2x12, s2x13);
+        IntVector s1x13 = CROSS_1.selectFrom(s2x12, s2x13);
+        IntVector s1x14 = KEEP_1.selectFrom(s2x14, s2x15);
+        IntVector s1x15 = CROSS_1.selectFrom(s2x14, s2x15);
+        unpack(s1x0, panel, to);
+        unpack(s1x1, panel, to + 2 * COLUMNS);
+        unpack(s1x2, panel, to + 4 * COLUMNS);
+        unpack(s1x3, panel, to + 6 * COLUMNS);
+        unpack(s1x4, panel, to + 8 * COLUMNS);
+        unpack(s1x5, panel, to + 10 * COLUMNS);
+        unpack(s1x6, panel, to + 12 * COLUMNS);
+        unpack(s1x7, panel, to + 14 * COLUMNS);
+        unpack(s1x8, panel, to + 16 * COLUMNS);
+        unpack(s1x9, panel, to + 18 * COLUMNS);
+        unpack(s1x10, panel, to + 20 * COLUMNS);
+        unpack(s1x11, panel, to + 22 * COLUMNS);
+        unpack(s1x12, panel, to + 24 * COLUMNS);
+        unpack(s1x13, panel, to + 26 * COLUMNS);
+        unpack(s1x14, panel, to + 28 * COLUMNS);
+        unpack(s1x15, panel, to + 30 * COLUMNS);
+    }
+
+    private static void gemm12(float[] a, int aOffset, float[] b, int bOffset, int k, float[] c, int cOffset, int cStride, boolean accumulate) {
+        FloatVector l0 = FloatVector.zero(S);
+        FloatVector h0 = FloatVector.zero(S);
+        FloatVector l1 = FloatVector.zero(S);
+        FloatVector h1 = FloatVector.zero(S);
+        FloatVector l2 = FloatVector.zero(S);
+        FloatVector h2 = FloatVector.zero(S);
+        FloatVector l3 = FloatVector.zero(S);
+        FloatVector h3 = FloatVector.zero(S);
+        FloatVector l4 = FloatVector.zero(S);
+        FloatVector h4 = FloatVector.zero(S);
+        FloatVector l5 = FloatVector.zero(S);
+        FloatVector h5 = FloatVector.zero(S);
+        FloatVector l6 = FloatVector.zero(S);
+        FloatVector h6 = FloatVector.zero(S);
+        FloatVector l7 = FloatVector.zero(S);
+        FloatVector h7 = FloatVector.zero(S);
+        FloatVector l8 = FloatVector.zero(S);
+        FloatVector h8 = FloatVector.zero(S);
+        FloatVector l9 = FloatVector.zero(S);
+        FloatVector h9 = FloatVector.zero(S);
+        FloatVector l10 = FloatVector.zero(S);
+        FloatVector h10 = FloatVector.zero(S);
+        FloatVector l11 = FloatVector.zero(S);
+        FloatVector h11 = FloatVector.zero(S);
+        for (int p = 0; p < k; p++) {
+            FloatVector low = FloatVector.fromArray(S, b, bOffset + p * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, b, bOffset + p * COLUMNS + LANES);
+            int row = aOffset + p * 12;
+            FloatVector a0 = FloatVector.broadcast(S, a[row]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, a[row + 1]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, a[row + 2]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, a[row + 3]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, a[row + 4]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, a[row + 5]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+            FloatVector a6 = FloatVector.broadcast(S, a[row + 6]);
+            l6 = a6.fma(low, l6);
+            h6 = a6.fma(high, h6);
+            FloatVector a7 = FloatVector.broadcast(S, a[row + 7]);
+            l7 = a7.fma(low, l7);
+            h7 = a7.fma(high, h7);
+            FloatVector a8 = FloatVector.broadcast(S, a[row + 8]);
+            l8 = a8.fma(low, l8);
+            h8 = a8.fma(high, h8);
+            FloatVector a9 = FloatVector.broadcast(S, a[row + 9]);
+            l9 = a9.fma(low, l9);
+            h9 = a9.fma(high, h9);
+            FloatVector a10 = FloatVector.broadcast(S, a[row + 10]);
+            l10 = a10.fma(low, l10);
+            h10 = a10.fma(high, h10);
+            FloatVector a11 = FloatVector.broadcast(S, a[row + 11]);
+            l11 = a11.fma(low, l11);
+            h11 = a11.fma(high, h11);
+        }
+        if (accumulate) {
+            addTo(c, cOffset, l0, h0);
+            addTo(c, cOffset + cStride, l1, h1);
+            addTo(c, cOffset + 2 * cStride, l2, h2);
+            addTo(c, cOffset + 3 * cStride, l3, h3);
+            addTo(c, cOffset + 4 * cStride, l4, h4);
+            addTo(c, cOffset + 5 * cStride, l5, h5);
+            addTo(c, cOffset + 6 * cStride, l6, h6);
+            addTo(c, cOffset + 7 * cStride, l7, h7);
+            addTo(c, cOffset + 8 * cStride, l8, h8);
+            addTo(c, cOffset + 9 * cStride, l9, h9);
+            addTo(c, cOffset + 10 * cStride, l10, h10);
+            addTo(c, cOffset + 11 * cStride, l11, h11);
+        } else {
+            store(c, cOffset, l0, h0);
+            store(c, cOffset + cStride, l1, h1);
+            store(c, cOffset + 2 * cStride, l2, h2);
+            store(c, cOffset + 3 * cStride, l3, h3);
+            store(c, cOffset + 4 * cStride, l4, h4);
+            store(c, cOffset + 5 * cStride, l5, h5);
+            store(c, cOffset + 6 * cStride, l6, h6);
+            store(c, cOffset + 7 * cStride, l7, h7);
+            store(c, cOffset + 8 * cStride, l8, h8);
+            store(c, cOffset + 9 * cStride, l9, h9);
+            store(c, cOffset + 10 * cStride, l10, h10);
+            store(c, cOffset + 11 * cStride, l11, h11);
+        }
+    }
+
+    private static void gemm6(float[] a, int aOffset, float[] b, int bOffset, int k, float[] c, int cOffset, int cStride, boolean accumulate) {
+        FloatVector l0 = FloatVector.zero(S);
+        FloatVector h0 = FloatVector.zero(S);
+        FloatVector l1 = FloatVector.zero(S);
+        FloatVector h1 = FloatVector.zero(S);
+        FloatVector l2 = FloatVector.zero(S);
+        FloatVector h2 = FloatVector.zero(S);
+        FloatVector l3 = FloatVector.zero(S);
+        FloatVector h3 = FloatVector.zero(S);
+        FloatVector l4 = FloatVector.zero(S);
+        FloatVector h4 = FloatVector.zero(S);
+        FloatVector l5 = FloatVector.zero(S);
+        FloatVector h5 = FloatVector.zero(S);
+        for (int p = 0; p < k; p++) {
+            FloatVector low = FloatVector.fromArray(S, b, bOffset + p * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, b, bOffset + p * COLUMNS + LANES);
+            int row = aOffset + p * 6;
+            FloatVector a0 = FloatVector.broadcast(S, a[row]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, a[row + 1]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, a[row + 2]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, a[row + 3]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, a[row + 4]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, a[row + 5]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+        }
+        if (accumulate) {
+            addTo(c, cOffset, l0, h0);
+            addTo(c, cOffset + cStride, l1, h1);
+            addTo(c, cOffset + 2 * cStride, l2, h2);
+            addTo(c, cOffset + 3 * cStride, l3, h3);
+            addTo(c, cOffset + 4 * cStride, l4, h4);
+            addTo(c, cOffset + 5 * cStride, l5, h5);
+        } else {
+            store(c, cOffset, l0, h0);
+            store(c, cOffset + cStride, l1, h1);
+            store(c, cOffset + 2 * cStride, l2, h2);
+            store(c, cOffset + 3 * cStride, l3, h3);
+            store(c, cOffset + 4 * cStride, l4, h4);
+            store(c, cOffset + 5 * cStride, l5, h5);
+        }
+    }
+
+    private static void score12(float[] keys, int[] offsets, int first, float[] queries, int headDim, float[] s, int sOffset) {
+        int k0 = offsets[first];
+        int k1 = offsets[first + 1];
+        int k2 = offsets[first + 2];
+        int k3 = offsets[first + 3];
+        int k4 = offsets[first + 4];
+        int k5 = offsets[first + 5];
+        int k6 = offsets[first + 6];
+        int k7 = offsets[first + 7];
+        int k8 = offsets[first + 8];
+        int k9 = offsets[first + 9];
+        int k10 = offsets[first + 10];
+        int k11 = offsets[first + 11];
+        FloatVector l0 = FloatVector.zero(S);
+        FloatVector h0 = FloatVector.zero(S);
+        FloatVector l1 = FloatVector.zero(S);
+        FloatVector h1 = FloatVector.zero(S);
+        FloatVector l2 = FloatVector.zero(S);
+        FloatVector h2 = FloatVector.zero(S);
+        FloatVector l3 = FloatVector.zero(S);
+        FloatVector h3 = FloatVector.zero(S);
+        FloatVector l4 = FloatVector.zero(S);
+        FloatVector h4 = FloatVector.zero(S);
+        FloatVector l5 = FloatVector.zero(S);
+        FloatVector h5 = FloatVector.zero(S);
+        FloatVector l6 = FloatVector.zero(S);
+        FloatVector h6 = FloatVector.zero(S);
+        FloatVector l7 = FloatVector.zero(S);
+        FloatVector h7 = FloatVector.zero(S);
+        FloatVector l8 = FloatVector.zero(S);
+        FloatVector h8 = FloatVector.zero(S);
+        FloatVector l9 = FloatVector.zero(S);
+        FloatVector h9 = FloatVector.zero(S);
+        FloatVector l10 = FloatVector.zero(S);
+        FloatVector h10 = FloatVector.zero(S);
+        FloatVector l11 = FloatVector.zero(S);
+        FloatVector h11 = FloatVector.zero(S);
+        for (int d = 0; d < headDim; d++) {
+            FloatVector low = FloatVector.fromArray(S, queries, d * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, queries, d * COLUMNS + LANES);
+            FloatVector a0 = FloatVector.broadcast(S, keys[k0 + d]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, keys[k1 + d]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, keys[k2 + d]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, keys[k3 + d]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, keys[k4 + d]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, keys[k5 + d]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+            FloatVector a6 = FloatVector.broadcast(S, keys[k6 + d]);
+            l6 = a6.fma(low, l6);
+            h6 = a6.fma(high, h6);
+            FloatVector a7 = FloatVector.broadcast(S, keys[k7 + d]);
+            l7 = a7.fma(low, l7);
+            h7 = a7.fma(high, h7);
+            FloatVector a8 = FloatVector.broadcast(S, keys[k8 + d]);
+            l8 = a8.fma(low, l8);
+            h8 = a8.fma(high, h8);
+            FloatVector a9 = FloatVector.broadcast(S, keys[k9 + d]);
+            l9 = a9.fma(low, l9);
+            h9 = a9.fma(high, h9);
+            FloatVector a10 = FloatVector.broadcast(S, keys[k10 + d]);
+            l10 = a10.fma(low, l10);
+            h10 = a10.fma(high, h10);
+            FloatVector a11 = FloatVector.broadcast(S, keys[k11 + d]);
+            l11 = a11.fma(low, l11);
+            h11 = a11.fma(high, h11);
+        }
+        store(s, sOffset, l0, h0);
+        store(s, sOffset + COLUMNS, l1, h1);
+        store(s, sOffset + 2 * COLUMNS, l2, h2);
+        store(s, sOffset + 3 * COLUMNS, l3, h3);
+        store(s, sOffset + 4 * COLUMNS, l4, h4);
+        store(s, sOffset + 5 * COLUMNS, l5, h5);
+        store(s, sOffset + 6 * COLUMNS, l6, h6);
+        store(s, sOffset + 7 * COLUMNS, l7, h7);
+        store(s, sOffset + 8 * COLUMNS, l8, h8);
+        store(s, sOffset + 9 * COLUMNS, l9, h9);
+        store(s, sOffset + 10 * COLUMNS, l10, h10);
+        store(s, sOffset + 11 * COLUMNS, l11, h11);
+    }
+
+    private static void score6(float[] keys, int[] offsets, int first, float[] queries, int headDim, float[] s, int sOffset) {
+        int k0 = offsets[first];
+        int k1 = offsets[first + 1];
+        int k2 = offsets[first + 2];
+        int k3 = offsets[first + 3];
+        int k4 = offsets[first + 4];
+        int k5 = offsets[first + 5];
+        FloatVector l0 = FloatVector.zero(S);
+        FloatVector h0 = FloatVector.zero(S);
+        FloatVector l1 = FloatVector.zero(S);
+        FloatVector h1 = FloatVector.zero(S);
+        FloatVector l2 = FloatVector.zero(S);
+        FloatVector h2 = FloatVector.zero(S);
+        FloatVector l3 = FloatVector.zero(S);
+        FloatVector h3 = FloatVector.zero(S);
+        FloatVector l4 = FloatVector.zero(S);
+        FloatVector h4 = FloatVector.zero(S);
+        FloatVector l5 = FloatVector.zero(S);
+        FloatVector h5 = FloatVector.zero(S);
+        for (int d = 0; d < headDim; d++) {
+            FloatVector low = FloatVector.fromArray(S, queries, d * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, queries, d * COLUMNS + LANES);
+            FloatVector a0 = FloatVector.broadcast(S, keys[k0 + d]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, keys[k1 + d]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, keys[k2 + d]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, keys[k3 + d]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, keys[k4 + d]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, keys[k5 + d]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+        }
+        store(s, sOffset, l0, h0);
+        store(s, sOffset + COLUMNS, l1, h1);
+        store(s, sOffset + 2 * COLUMNS, l2, h2);
+        store(s, sOffset + 3 * COLUMNS, l3, h3);
+        store(s, sOffset + 4 * COLUMNS, l4, h4);
+        store(s, sOffset + 5 * COLUMNS, l5, h5);
+    }
+
+    private static void values12(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
+        int at = d * COLUMNS;
+        FloatVector l0 = FloatVector.fromArray(S, out, at);
+        FloatVector h0 = FloatVector.fromArray(S, out, at + LANES);
+        FloatVector l1 = FloatVector.fromArray(S, out, at + COLUMNS);
+        FloatVector h1 = FloatVector.fromArray(S, out, at + COLUMNS + LANES);
+        FloatVector l2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS);
+        FloatVector h2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS + LANES);
+        FloatVector l3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS);
+        FloatVector h3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS + LANES);
+        FloatVector l4 = FloatVector.fromArray(S, out, at + 4 * COLUMNS);
+        FloatVector h4 = FloatVector.fromArray(S, out, at + 4 * COLUMNS + LANES);
+        FloatVector l5 = FloatVector.fromArray(S, out, at + 5 * COLUMNS);
+        FloatVector h5 = FloatVector.fromArray(S, out, at + 5 * COLUMNS + LANES);
+        FloatVector l6 = FloatVector.fromArray(S, out, at + 6 * COLUMNS);
+        FloatVector h6 = FloatVector.fromArray(S, out, at + 6 * COLUMNS + LANES);
+        FloatVector l7 = FloatVector.fromArray(S, out, at + 7 * COLUMNS);
+        FloatVector h7 = FloatVector.fromArray(S, out, at + 7 * COLUMNS + LANES);
+        FloatVector l8 = FloatVector.fromArray(S, out, at + 8 * COLUMNS);
+        FloatVector h8 = FloatVector.fromArray(S, out, at + 8 * COLUMNS + LANES);
+        FloatVector l9 = FloatVector.fromArray(S, out, at + 9 * COLUMNS);
+        FloatVector h9 = FloatVector.fromArray(S, out, at + 9 * COLUMNS + LANES);
+        FloatVector l10 = FloatVector.fromArray(S, out, at + 10 * COLUMNS);
+        FloatVector h10 = FloatVector.fromArray(S, out, at + 10 * COLUMNS + LANES);
+        FloatVector l11 = FloatVector.fromArray(S, out, at + 11 * COLUMNS);
+        FloatVector h11 = FloatVector.fromArray(S, out, at + 11 * COLUMNS + LANES);
+        for (int n = 0; n < count; n++) {
+            FloatVector low = FloatVector.fromArray(S, p, n * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, p, n * COLUMNS + LANES);
+            int v = offsets[first + n] + d;
+            FloatVector a0 = FloatVector.broadcast(S, values[v]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, values[v + 1]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, values[v + 2]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, values[v + 3]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, values[v + 4]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, values[v + 5]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+            FloatVector a6 = FloatVector.broadcast(S, values[v + 6]);
+            l6 = a6.fma(low, l6);
+            h6 = a6.fma(high, h6);
+            FloatVector a7 = FloatVector.broadcast(S, values[v + 7]);
+            l7 = a7.fma(low, l7);
+            h7 = a7.fma(high, h7);
+            FloatVector a8 = FloatVector.broadcast(S, values[v + 8]);
+            l8 = a8.fma(low, l8);
+            h8 = a8.fma(high, h8);
+            FloatVector a9 = FloatVector.broadcast(S, values[v + 9]);
+            l9 = a9.fma(low, l9);
+            h9 = a9.fma(high, h9);
+            FloatVector a10 = FloatVector.broadcast(S, values[v + 10]);
+            l10 = a10.fma(low, l10);
+            h10 = a10.fma(high, h10);
+            FloatVector a11 = FloatVector.broadcast(S, values[v + 11]);
+            l11 = a11.fma(low, l11);
+            h11 = a11.fma(high, h11);
+        }
+        store(out, at, l0, h0);
+        store(out, at + COLUMNS, l1, h1);
+        store(out, at + 2 * COLUMNS, l2, h2);
+        store(out, at + 3 * COLUMNS, l3, h3);
+        store(out, at + 4 * COLUMNS, l4, h4);
+        store(out, at + 5 * COLUMNS, l5, h5);
+        store(out, at + 6 * COLUMNS, l6, h6);
+        store(out, at + 7 * COLUMNS, l7, h7);
+        store(out, at + 8 * COLUMNS, l8, h8);
+        store(out, at + 9 * COLUMNS, l9, h9);
+        store(out, at + 10 * COLUMNS, l10, h10);
+        store(out, at + 11 * COLUMNS, l11, h11);
+    }
+
+    private static void values6(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
+        int at = d * COLUMNS;
+        FloatVector l0 = FloatVector.fromArray(S, out, at);
+        FloatVector h0 = FloatVector.fromArray(S, out, at + LANES);
+        FloatVector l1 = FloatVector.fromArray(S, out, at + COLUMNS);
+        FloatVector h1 = FloatVector.fromArray(S, out, at + COLUMNS + LANES);
+        FloatVector l2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS);
+        FloatVector h2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS + LANES);
+        FloatVector l3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS);
+        FloatVector h3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS + LANES);
+        FloatVector l4 = FloatVector.fromArray(S, out, at + 4 * COLUMNS);
+        FloatVector h4 = FloatVector.fromArray(S, out, at + 4 * COLUMNS + LANES);
+        FloatVector l5 = FloatVector.fromArray(S, out, at + 5 * COLUMNS);
+        FloatVector h5 = FloatVector.fromArray(S, out, at + 5 * COLUMNS + LANES);
+        for (int n = 0; n < count; n++) {
+            FloatVector low = FloatVector.fromArray(S, p, n * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, p, n * COLUMNS + LANES);
+            int v = offsets[first + n] + d;
+            FloatVector a0 = FloatVector.broadcast(S, values[v]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, values[v + 1]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, values[v + 2]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, values[v + 3]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+            FloatVector a4 = FloatVector.broadcast(S, values[v + 4]);
+            l4 = a4.fma(low, l4);
+            h4 = a4.fma(high, h4);
+            FloatVector a5 = FloatVector.broadcast(S, values[v + 5]);
+            l5 = a5.fma(low, l5);
+            h5 = a5.fma(high, h5);
+        }
+        store(out, at, l0, h0);
+        store(out, at + COLUMNS, l1, h1);
+        store(out, at + 2 * COLUMNS, l2, h2);
+        store(out, at + 3 * COLUMNS, l3, h3);
+        store(out, at + 4 * COLUMNS, l4, h4);
+        store(out, at + 5 * COLUMNS, l5, h5);
+    }
+
+    private static void values4(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
+        int at = d * COLUMNS;
+        FloatVector l0 = FloatVector.fromArray(S, out, at);
+        FloatVector h0 = FloatVector.fromArray(S, out, at + LANES);
+        FloatVector l1 = FloatVector.fromArray(S, out, at + COLUMNS);
+        FloatVector h1 = FloatVector.fromArray(S, out, at + COLUMNS + LANES);
+        FloatVector l2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS);
+        FloatVector h2 = FloatVector.fromArray(S, out, at + 2 * COLUMNS + LANES);
+        FloatVector l3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS);
+        FloatVector h3 = FloatVector.fromArray(S, out, at + 3 * COLUMNS + LANES);
+        for (int n = 0; n < count; n++) {
+            FloatVector low = FloatVector.fromArray(S, p, n * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, p, n * COLUMNS + LANES);
+            int v = offsets[first + n] + d;
+            FloatVector a0 = FloatVector.broadcast(S, values[v]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+            FloatVector a1 = FloatVector.broadcast(S, values[v + 1]);
+            l1 = a1.fma(low, l1);
+            h1 = a1.fma(high, h1);
+            FloatVector a2 = FloatVector.broadcast(S, values[v + 2]);
+            l2 = a2.fma(low, l2);
+            h2 = a2.fma(high, h2);
+            FloatVector a3 = FloatVector.broadcast(S, values[v + 3]);
+            l3 = a3.fma(low, l3);
+            h3 = a3.fma(high, h3);
+        }
+        store(out, at, l0, h0);
+        store(out, at + COLUMNS, l1, h1);
+        store(out, at + 2 * COLUMNS, l2, h2);
+        store(out, at + 3 * COLUMNS, l3, h3);
+    }
+
+    private static void values1(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
+        int at = d * COLUMNS;
+        FloatVector l0 = FloatVector.fromArray(S, out, at);
+        FloatVector h0 = FloatVector.fromArray(S, out, at + LANES);
+        for (int n = 0; n < count; n++) {
+            FloatVector low = FloatVector.fromArray(S, p, n * COLUMNS);
+            FloatVector high = FloatVector.fromArray(S, p, n * COLUMNS + LANES);
+            int v = offsets[first + n] + d;
+            FloatVector a0 = FloatVector.broadcast(S, values[v]);
+            l0 = a0.fma(low, l0);
+            h0 = a0.fma(high, h0);
+        }
+        store(out, at, l0, h0);
+    }
+}
