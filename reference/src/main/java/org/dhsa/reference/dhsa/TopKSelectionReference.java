@@ -42,12 +42,9 @@ public final class TopKSelectionReference implements TopKSelection {
 
     private static BlockSelection select(double[] scores, QueryBlocks.Block block, Visibility visibility, int budget, DhsaConfig config) {
         int keyLen = scores.length;
-        int cut = Math.min(budget, keyLen);
-        if (visibility.isLocal() && config.has(Quirk.BUDGET_CUT_TO_WINDOW)) {
-            cut = Math.min(cut, visibility.window());
-        }
-        int end = Math.min(keyLen, config.has(Quirk.ALLOWED_TO_FULL_BLOCK) ? block.nominalEnd() : block.end());
+        int cut = cut(budget, keyLen, visibility, config);
         int start = allowedStart(block, visibility, config);
+        int end = allowedEnd(block, keyLen, config);
 
         Set<Integer> forced = forced(block, start, end, cut, config);
         int[] candidates = IntStream.range(start, end).filter(j -> !forced.contains(j)).toArray();
@@ -60,19 +57,22 @@ public final class TopKSelectionReference implements TopKSelection {
         int[] tieGroup = Arrays.stream(candidates).filter(j -> scores[j] == threshold).toArray();
 
         int[] keys = IntStream.concat(forced.stream().mapToInt(Integer::intValue), Arrays.stream(ranked, 0, taken)).sorted().toArray();
-        if (config.has(Quirk.PADDED_WITH_LAST_KEY)) {
-            int real = keys.length;
-            keys = Arrays.copyOf(keys, cut);
-            Arrays.fill(keys, real, cut, keyLen - 1);
-        }
-        if (config.has(Quirk.GLOBAL_TOKENS_SPLICED)) {
-            spliceGlobalTokens(keys, block, visibility, config.globalTokens(), keyLen);
-        }
-        return new BlockSelection(keys, forced.size(), taken, threshold, margin, greater, tieGroup);
+        return new BlockSelection(finish(keys, block, visibility, cut, keyLen, config), forced.size(), taken, threshold, margin, greater, tieGroup);
+    }
+
+    /// Keys in a block's list, at most.
+    public static int cut(int budget, int keyLen, Visibility visibility, DhsaConfig config) {
+        int cut = Math.min(budget, keyLen);
+        return visibility.isLocal() && config.has(Quirk.BUDGET_CUT_TO_WINDOW) ? Math.min(cut, visibility.window()) : cut;
+    }
+
+    /// One past the last key a block may read.
+    public static int allowedEnd(QueryBlocks.Block block, int keyLen, DhsaConfig config) {
+        return Math.min(keyLen, config.has(Quirk.ALLOWED_TO_FULL_BLOCK) ? block.nominalEnd() : block.end());
     }
 
     /// First key a block may read: on local layers the oldest one that its first query sees.
-    private static int allowedStart(QueryBlocks.Block block, Visibility visibility, DhsaConfig config) {
+    public static int allowedStart(QueryBlocks.Block block, Visibility visibility, DhsaConfig config) {
         if (!visibility.isLocal()) {
             return 0;
         }
@@ -83,7 +83,7 @@ public final class TopKSelectionReference implements TopKSelection {
     }
 
     /// Keys kept whatever their score, at most `cut`, the most important first.
-    private static Set<Integer> forced(QueryBlocks.Block block, int start, int end, int cut, DhsaConfig config) {
+    public static Set<Integer> forced(QueryBlocks.Block block, int start, int end, int cut, DhsaConfig config) {
         IntStream local = config.has(Quirk.LOCAL_TOKENS_AT_BLOCK_END)
                 ? IntStream.range(Math.max(start, end - config.localTokens()), end)
                 : IntStream.concat(IntStream.range(block.start(), block.end()),
@@ -98,6 +98,19 @@ public final class TopKSelectionReference implements TopKSelection {
             }
         }
         return forced;
+    }
+
+    /// What upstream does to a sorted list afterwards: padding and splicing; the list itself in the corrected profile.
+    public static int[] finish(int[] sorted, QueryBlocks.Block block, Visibility visibility, int cut, int keyLen, DhsaConfig config) {
+        int[] keys = sorted;
+        if (config.has(Quirk.PADDED_WITH_LAST_KEY)) {
+            keys = Arrays.copyOf(sorted, cut);
+            Arrays.fill(keys, sorted.length, cut, keyLen - 1);
+        }
+        if (config.has(Quirk.GLOBAL_TOKENS_SPLICED)) {
+            spliceGlobalTokens(keys, block, visibility, config.globalTokens(), keyLen);
+        }
+        return keys;
     }
 
     private static IntStream reversed(IntStream positions) {

@@ -1,0 +1,184 @@
+package org.dhsa.optimized;
+
+import java.util.EnumSet;
+import java.util.Set;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.LayerCache;
+import org.dhsa.model.LayerKind;
+import org.dhsa.reference.dhsa.NonMaximumSuppressionReference;
+import org.dhsa.stage.BoundaryPrediction;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.stage.ChunkSimilarity;
+import org.dhsa.stage.DenseAttention;
+import org.dhsa.stage.Embedding;
+import org.dhsa.stage.FeedForward;
+import org.dhsa.stage.LmHead;
+import org.dhsa.stage.NonMaximumSuppression;
+import org.dhsa.stage.OutputProjection;
+import org.dhsa.stage.QkvProjection;
+import org.dhsa.stage.ResidualAdd;
+import org.dhsa.stage.RmsNorm;
+import org.dhsa.stage.RotaryEmbedding;
+import org.dhsa.stage.SparseAttention;
+import org.dhsa.stage.Stage;
+import org.dhsa.stage.TopKSelection;
+import org.dhsa.stage.Upsampling;
+import org.dhsa.tensor.Shape;
+import org.dhsa.tensor.Tensor;
+
+/// FP32 on the CPU, weights read in their stored type from the mapped file.
+///
+/// Non-maximum suppression is serial by nature and short, so it is borrowed from the reference; every other stage is its
+/// own. Not for several threads at once: the scratch space of the kernels belongs to one call at a time.
+public final class OptimizedBackend implements Backend {
+
+    public static final String NAME = "optimized";
+
+    private final Kernels kernels;
+    private final Workers workers;
+    private final Gemm gemm;
+    private final TiledAttention attention;
+    private final SmallWeights small = new SmallWeights();
+    private final OptimizedFeedForward feedForward;
+
+    /// @param threads threads that share the work; results are the same bits for every number
+    public OptimizedBackend(int threads) {
+        this(KernelChoice.best(), threads);
+    }
+
+    OptimizedBackend(Kernels kernels, int threads) {
+        this.kernels = kernels;
+        this.workers = new Workers(threads);
+        this.gemm = new Gemm(kernels, workers);
+        this.attention = new TiledAttention(kernels, workers);
+        this.feedForward = new OptimizedFeedForward(gemm, kernels, workers);
+    }
+
+    /// The scalar twin: the honest FP32 baseline of the goldens.
+    public static OptimizedBackend scalar(int threads) {
+        return new OptimizedBackend(new ScalarKernels(), threads);
+    }
+
+    /// For people: `Vector API, 512 bit, 2 threads`.
+    public String description() {
+        return kernels.description() + ", " + workers.threads() + (workers.threads() == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Set<Stage> ownStages() {
+        return EnumSet.complementOf(EnumSet.of(Stage.NON_MAXIMUM_SUPPRESSION));
+    }
+
+    @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Embedding embedding() {
+        return new OptimizedEmbedding(workers);
+    }
+
+    @Override
+    public RmsNorm rmsNorm() {
+        return new OptimizedRmsNorm(kernels, workers, small);
+    }
+
+    @Override
+    public QkvProjection qkvProjection() {
+        return new OptimizedQkvProjection(gemm, workers);
+    }
+
+    @Override
+    public RotaryEmbedding rotaryEmbedding() {
+        return new OptimizedRotaryEmbedding(workers);
+    }
+
+    @Override
+    public DenseAttention denseAttention() {
+        return new OptimizedDenseAttention(attention);
+    }
+
+    @Override
+    public BoundaryPrediction boundaryPrediction() {
+        return new OptimizedBoundaryPrediction(gemm, kernels, workers, small);
+    }
+
+    @Override
+    public NonMaximumSuppression nonMaximumSuppression() {
+        return new NonMaximumSuppressionReference();
+    }
+
+    @Override
+    public ChunkRepresentation chunkRepresentation() {
+        return new OptimizedChunkRepresentation(kernels, workers);
+    }
+
+    @Override
+    public ChunkSimilarity chunkSimilarity() {
+        return new OptimizedChunkSimilarity(kernels, workers);
+    }
+
+    @Override
+    public Upsampling upsampling() {
+        return new OptimizedUpsampling();
+    }
+
+    @Override
+    public TopKSelection topKSelection() {
+        return new OptimizedTopKSelection(workers);
+    }
+
+    @Override
+    public SparseAttention sparseAttention() {
+        return new OptimizedSparseAttention(attention);
+    }
+
+    @Override
+    public OutputProjection outputProjection() {
+        return new OptimizedOutputProjection(gemm, workers);
+    }
+
+    @Override
+    public ResidualAdd residualAdd() {
+        return new OptimizedResidualAdd();
+    }
+
+    @Override
+    public FeedForward feedForward() {
+        return feedForward;
+    }
+
+    @Override
+    public LmHead lmHead() {
+        return new OptimizedLmHead(gemm);
+    }
+
+    @Override
+    public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
+        return new FloatLayerCache(kvHeads, headDim, kind);
+    }
+
+    @Override
+    public Tensor rows(Tensor x, int from, int to) {
+        return FloatTensor.of(x).rows(from, to);
+    }
+
+    @Override
+    public Tensor keyRows(Tensor keys, int from, int to) {
+        FloatTensor all = FloatTensor.of(keys);
+        int headDim = all.shape().extent("headDim");
+        return new FloatTensor(Shape.of("kvHeads", all.shape().extent("kvHeads"), "keyLen", to - from, "headDim", headDim),
+                all.data(), all.offset() + from * headDim, all.stride());
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+    }
+}
