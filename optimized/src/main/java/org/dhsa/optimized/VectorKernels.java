@@ -12,7 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
 ///
 /// The width is the machine's preferred one, or `-Ddhsa.vector.bits=128|256|512`; it is fixed when this class loads,
 /// because the compiler only does its work when the species is a constant. For the same reason accumulators are local
-/// variables, one each: in an array they would live in memory.
+/// variables, one each: in an array they would live in memory. And for the same reason no vector is ever handed to a helper
+/// method: one that the compiler declines to inline costs a factor of thirty, because its arguments become objects.
 ///
 /// With 16 lanes a tile is 12 x 32: 24 accumulators, two vectors of B and one broadcast fill 27 of 32 registers. With
 /// fewer lanes it is 6 x 2 vectors, which fits the 16 registers of older machines.
@@ -128,11 +129,6 @@ final class VectorKernels implements Kernels {
         }
     }
 
-    private static void unpack(IntVector pair, float[] panel, int to) {
-        pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to);
-        pair.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + COLUMNS);
-    }
-
     @Override
     public void gemvBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] even, float[] odd, float[] out, int outOffset) {
         FloatVector l0 = FloatVector.zero(S);
@@ -149,17 +145,17 @@ final class VectorKernels implements Kernels {
             FloatVector o = FloatVector.fromArray(S, odd, p / 2);
             long at = offsetBytes + 2L * p;
             IntVector w0 = IntVector.fromMemorySegment(INTS, weights, at, ByteOrder.LITTLE_ENDIAN);
-            l0 = low(w0).fma(e, l0);
-            h0 = high(w0).fma(o, h0);
+            l0 = w0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, l0);
+            h0 = w0.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().fma(o, h0);
             IntVector w1 = IntVector.fromMemorySegment(INTS, weights, at + strideBytes, ByteOrder.LITTLE_ENDIAN);
-            l1 = low(w1).fma(e, l1);
-            h1 = high(w1).fma(o, h1);
+            l1 = w1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, l1);
+            h1 = w1.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().fma(o, h1);
             IntVector w2 = IntVector.fromMemorySegment(INTS, weights, at + 2 * strideBytes, ByteOrder.LITTLE_ENDIAN);
-            l2 = low(w2).fma(e, l2);
-            h2 = high(w2).fma(o, h2);
+            l2 = w2.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, l2);
+            h2 = w2.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().fma(o, h2);
             IntVector w3 = IntVector.fromMemorySegment(INTS, weights, at + 3 * strideBytes, ByteOrder.LITTLE_ENDIAN);
-            l3 = low(w3).fma(e, l3);
-            h3 = high(w3).fma(o, h3);
+            l3 = w3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, l3);
+            h3 = w3.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().fma(o, h3);
         }
         out[outOffset] = l0.add(h0).reduceLanes(VectorOperators.ADD);
         out[outOffset + 1] = l1.add(h1).reduceLanes(VectorOperators.ADD);
@@ -171,14 +167,6 @@ final class VectorKernels implements Kernels {
                 out[outOffset + n] += ScalarKernels.bf16(weights, offsetBytes + n * strideBytes + 2L * p) * x;
             }
         }
-    }
-
-    private static FloatVector low(IntVector pair) {
-        return pair.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats();
-    }
-
-    private static FloatVector high(IntVector pair) {
-        return pair.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats();
     }
 
     @Override
@@ -214,26 +202,25 @@ final class VectorKernels implements Kernels {
         FloatVector sumLow = FloatVector.fromArray(S, sums, 0);
         FloatVector sumHigh = FloatVector.fromArray(S, sums, LANES);
         float inner = scale / cap;
+        // positions are whole numbers below 2^24, so FP32 holds them exactly
         for (int n = 0; n < count; n++) {
             int at = n * COLUMNS;
             FloatVector low = FloatVector.fromArray(S, s, at).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
             FloatVector high = FloatVector.fromArray(S, s, at + LANES).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
             if (bounds != null) {
                 float key = keys[firstKey + n];
-                low = low.blend(0, hidden(bounds, 0, key));
-                high = high.blend(0, hidden(bounds, LANES, key));
+                low = low.blend(0, FloatVector.fromArray(S, bounds, 0).compare(VectorOperators.GT, key)
+                        .or(FloatVector.fromArray(S, bounds, COLUMNS).compare(VectorOperators.LT, key)));
+                high = high.blend(0, FloatVector.fromArray(S, bounds, LANES).compare(VectorOperators.GT, key)
+                        .or(FloatVector.fromArray(S, bounds, COLUMNS + LANES).compare(VectorOperators.LT, key)));
             }
             sumLow = sumLow.add(low);
             sumHigh = sumHigh.add(high);
-            store(s, at, low, high);
+            low.intoArray(s, at);
+            high.intoArray(s, at + LANES);
         }
-        store(sums, 0, sumLow, sumHigh);
-    }
-
-    /// Queries that do not see a key. Positions are whole numbers below 2^24, so FP32 holds them exactly.
-    private static VectorMask<Float> hidden(float[] bounds, int from, float key) {
-        return FloatVector.fromArray(S, bounds, from).compare(VectorOperators.GT, key)
-                .or(FloatVector.fromArray(S, bounds, COLUMNS + from).compare(VectorOperators.LT, key));
+        sumLow.intoArray(sums, 0);
+        sumHigh.intoArray(sums, 0 + LANES);
     }
 
     @Override
@@ -253,7 +240,9 @@ final class VectorKernels implements Kernels {
                 x = x.div(cap).lanewise(VectorOperators.TANH).mul(cap);
             }
             if (bounds != null) {
-                x = x.blend(Float.NEGATIVE_INFINITY, hidden(bounds, half, keys[firstKey + n]));
+                float key = keys[firstKey + n];
+                x = x.blend(Float.NEGATIVE_INFINITY, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
+                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
             }
             x.intoArray(s, n * COLUMNS + half);
             max = max.max(x);
@@ -306,16 +295,6 @@ final class VectorKernels implements Kernels {
         for (; i < n; i++) {
             y[yOffset + i] = x[xOffset + i] * inverse * (1 + weight[i]);
         }
-    }
-
-    private static void store(float[] c, int at, FloatVector low, FloatVector high) {
-        low.intoArray(c, at);
-        high.intoArray(c, at + LANES);
-    }
-
-    private static void addTo(float[] c, int at, FloatVector low, FloatVector high) {
-        low.add(FloatVector.fromArray(S, c, at)).intoArray(c, at);
-        high.add(FloatVector.fromArray(S, c, at + LANES)).intoArray(c, at + LANES);
     }
 
     /// 16 rows x 32 k: rows as vectors of 16 ints (two BF16 each), four butterfly steps, then each int becomes two floats.
@@ -400,22 +379,38 @@ final class VectorKernels implements Kernels {
         IntVector s1x13 = CROSS_1.selectFrom(s2x12, s2x13);
         IntVector s1x14 = KEEP_1.selectFrom(s2x14, s2x15);
         IntVector s1x15 = CROSS_1.selectFrom(s2x14, s2x15);
-        unpack(s1x0, panel, to);
-        unpack(s1x1, panel, to + 2 * COLUMNS);
-        unpack(s1x2, panel, to + 4 * COLUMNS);
-        unpack(s1x3, panel, to + 6 * COLUMNS);
-        unpack(s1x4, panel, to + 8 * COLUMNS);
-        unpack(s1x5, panel, to + 10 * COLUMNS);
-        unpack(s1x6, panel, to + 12 * COLUMNS);
-        unpack(s1x7, panel, to + 14 * COLUMNS);
-        unpack(s1x8, panel, to + 16 * COLUMNS);
-        unpack(s1x9, panel, to + 18 * COLUMNS);
-        unpack(s1x10, panel, to + 20 * COLUMNS);
-        unpack(s1x11, panel, to + 22 * COLUMNS);
-        unpack(s1x12, panel, to + 24 * COLUMNS);
-        unpack(s1x13, panel, to + 26 * COLUMNS);
-        unpack(s1x14, panel, to + 28 * COLUMNS);
-        unpack(s1x15, panel, to + 30 * COLUMNS);
+        s1x0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to);
+        s1x0.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + COLUMNS);
+        s1x1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 2 * COLUMNS);
+        s1x1.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 2 * COLUMNS + COLUMNS);
+        s1x2.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 4 * COLUMNS);
+        s1x2.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 4 * COLUMNS + COLUMNS);
+        s1x3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 6 * COLUMNS);
+        s1x3.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 6 * COLUMNS + COLUMNS);
+        s1x4.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 8 * COLUMNS);
+        s1x4.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 8 * COLUMNS + COLUMNS);
+        s1x5.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 10 * COLUMNS);
+        s1x5.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 10 * COLUMNS + COLUMNS);
+        s1x6.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 12 * COLUMNS);
+        s1x6.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 12 * COLUMNS + COLUMNS);
+        s1x7.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 14 * COLUMNS);
+        s1x7.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 14 * COLUMNS + COLUMNS);
+        s1x8.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 16 * COLUMNS);
+        s1x8.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 16 * COLUMNS + COLUMNS);
+        s1x9.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 18 * COLUMNS);
+        s1x9.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 18 * COLUMNS + COLUMNS);
+        s1x10.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 20 * COLUMNS);
+        s1x10.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 20 * COLUMNS + COLUMNS);
+        s1x11.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 22 * COLUMNS);
+        s1x11.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 22 * COLUMNS + COLUMNS);
+        s1x12.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 24 * COLUMNS);
+        s1x12.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 24 * COLUMNS + COLUMNS);
+        s1x13.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 26 * COLUMNS);
+        s1x13.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 26 * COLUMNS + COLUMNS);
+        s1x14.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 28 * COLUMNS);
+        s1x14.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 28 * COLUMNS + COLUMNS);
+        s1x15.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 30 * COLUMNS);
+        s1x15.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + 30 * COLUMNS + COLUMNS);
     }
 
     private static void gemm12(float[] a, int aOffset, float[] b, int bOffset, int k, float[] c, int cOffset, int cStride, boolean accumulate) {
@@ -485,31 +480,55 @@ final class VectorKernels implements Kernels {
             h11 = a11.fma(high, h11);
         }
         if (accumulate) {
-            addTo(c, cOffset, l0, h0);
-            addTo(c, cOffset + cStride, l1, h1);
-            addTo(c, cOffset + 2 * cStride, l2, h2);
-            addTo(c, cOffset + 3 * cStride, l3, h3);
-            addTo(c, cOffset + 4 * cStride, l4, h4);
-            addTo(c, cOffset + 5 * cStride, l5, h5);
-            addTo(c, cOffset + 6 * cStride, l6, h6);
-            addTo(c, cOffset + 7 * cStride, l7, h7);
-            addTo(c, cOffset + 8 * cStride, l8, h8);
-            addTo(c, cOffset + 9 * cStride, l9, h9);
-            addTo(c, cOffset + 10 * cStride, l10, h10);
-            addTo(c, cOffset + 11 * cStride, l11, h11);
+            l0.add(FloatVector.fromArray(S, c, cOffset)).intoArray(c, cOffset);
+            h0.add(FloatVector.fromArray(S, c, cOffset + LANES)).intoArray(c, cOffset + LANES);
+            l1.add(FloatVector.fromArray(S, c, cOffset + cStride)).intoArray(c, cOffset + cStride);
+            h1.add(FloatVector.fromArray(S, c, cOffset + cStride + LANES)).intoArray(c, cOffset + cStride + LANES);
+            l2.add(FloatVector.fromArray(S, c, cOffset + 2 * cStride)).intoArray(c, cOffset + 2 * cStride);
+            h2.add(FloatVector.fromArray(S, c, cOffset + 2 * cStride + LANES)).intoArray(c, cOffset + 2 * cStride + LANES);
+            l3.add(FloatVector.fromArray(S, c, cOffset + 3 * cStride)).intoArray(c, cOffset + 3 * cStride);
+            h3.add(FloatVector.fromArray(S, c, cOffset + 3 * cStride + LANES)).intoArray(c, cOffset + 3 * cStride + LANES);
+            l4.add(FloatVector.fromArray(S, c, cOffset + 4 * cStride)).intoArray(c, cOffset + 4 * cStride);
+            h4.add(FloatVector.fromArray(S, c, cOffset + 4 * cStride + LANES)).intoArray(c, cOffset + 4 * cStride + LANES);
+            l5.add(FloatVector.fromArray(S, c, cOffset + 5 * cStride)).intoArray(c, cOffset + 5 * cStride);
+            h5.add(FloatVector.fromArray(S, c, cOffset + 5 * cStride + LANES)).intoArray(c, cOffset + 5 * cStride + LANES);
+            l6.add(FloatVector.fromArray(S, c, cOffset + 6 * cStride)).intoArray(c, cOffset + 6 * cStride);
+            h6.add(FloatVector.fromArray(S, c, cOffset + 6 * cStride + LANES)).intoArray(c, cOffset + 6 * cStride + LANES);
+            l7.add(FloatVector.fromArray(S, c, cOffset + 7 * cStride)).intoArray(c, cOffset + 7 * cStride);
+            h7.add(FloatVector.fromArray(S, c, cOffset + 7 * cStride + LANES)).intoArray(c, cOffset + 7 * cStride + LANES);
+            l8.add(FloatVector.fromArray(S, c, cOffset + 8 * cStride)).intoArray(c, cOffset + 8 * cStride);
+            h8.add(FloatVector.fromArray(S, c, cOffset + 8 * cStride + LANES)).intoArray(c, cOffset + 8 * cStride + LANES);
+            l9.add(FloatVector.fromArray(S, c, cOffset + 9 * cStride)).intoArray(c, cOffset + 9 * cStride);
+            h9.add(FloatVector.fromArray(S, c, cOffset + 9 * cStride + LANES)).intoArray(c, cOffset + 9 * cStride + LANES);
+            l10.add(FloatVector.fromArray(S, c, cOffset + 10 * cStride)).intoArray(c, cOffset + 10 * cStride);
+            h10.add(FloatVector.fromArray(S, c, cOffset + 10 * cStride + LANES)).intoArray(c, cOffset + 10 * cStride + LANES);
+            l11.add(FloatVector.fromArray(S, c, cOffset + 11 * cStride)).intoArray(c, cOffset + 11 * cStride);
+            h11.add(FloatVector.fromArray(S, c, cOffset + 11 * cStride + LANES)).intoArray(c, cOffset + 11 * cStride + LANES);
         } else {
-            store(c, cOffset, l0, h0);
-            store(c, cOffset + cStride, l1, h1);
-            store(c, cOffset + 2 * cStride, l2, h2);
-            store(c, cOffset + 3 * cStride, l3, h3);
-            store(c, cOffset + 4 * cStride, l4, h4);
-            store(c, cOffset + 5 * cStride, l5, h5);
-            store(c, cOffset + 6 * cStride, l6, h6);
-            store(c, cOffset + 7 * cStride, l7, h7);
-            store(c, cOffset + 8 * cStride, l8, h8);
-            store(c, cOffset + 9 * cStride, l9, h9);
-            store(c, cOffset + 10 * cStride, l10, h10);
-            store(c, cOffset + 11 * cStride, l11, h11);
+            l0.intoArray(c, cOffset);
+            h0.intoArray(c, cOffset + LANES);
+            l1.intoArray(c, cOffset + cStride);
+            h1.intoArray(c, cOffset + cStride + LANES);
+            l2.intoArray(c, cOffset + 2 * cStride);
+            h2.intoArray(c, cOffset + 2 * cStride + LANES);
+            l3.intoArray(c, cOffset + 3 * cStride);
+            h3.intoArray(c, cOffset + 3 * cStride + LANES);
+            l4.intoArray(c, cOffset + 4 * cStride);
+            h4.intoArray(c, cOffset + 4 * cStride + LANES);
+            l5.intoArray(c, cOffset + 5 * cStride);
+            h5.intoArray(c, cOffset + 5 * cStride + LANES);
+            l6.intoArray(c, cOffset + 6 * cStride);
+            h6.intoArray(c, cOffset + 6 * cStride + LANES);
+            l7.intoArray(c, cOffset + 7 * cStride);
+            h7.intoArray(c, cOffset + 7 * cStride + LANES);
+            l8.intoArray(c, cOffset + 8 * cStride);
+            h8.intoArray(c, cOffset + 8 * cStride + LANES);
+            l9.intoArray(c, cOffset + 9 * cStride);
+            h9.intoArray(c, cOffset + 9 * cStride + LANES);
+            l10.intoArray(c, cOffset + 10 * cStride);
+            h10.intoArray(c, cOffset + 10 * cStride + LANES);
+            l11.intoArray(c, cOffset + 11 * cStride);
+            h11.intoArray(c, cOffset + 11 * cStride + LANES);
         }
     }
 
@@ -550,19 +569,31 @@ final class VectorKernels implements Kernels {
             h5 = a5.fma(high, h5);
         }
         if (accumulate) {
-            addTo(c, cOffset, l0, h0);
-            addTo(c, cOffset + cStride, l1, h1);
-            addTo(c, cOffset + 2 * cStride, l2, h2);
-            addTo(c, cOffset + 3 * cStride, l3, h3);
-            addTo(c, cOffset + 4 * cStride, l4, h4);
-            addTo(c, cOffset + 5 * cStride, l5, h5);
+            l0.add(FloatVector.fromArray(S, c, cOffset)).intoArray(c, cOffset);
+            h0.add(FloatVector.fromArray(S, c, cOffset + LANES)).intoArray(c, cOffset + LANES);
+            l1.add(FloatVector.fromArray(S, c, cOffset + cStride)).intoArray(c, cOffset + cStride);
+            h1.add(FloatVector.fromArray(S, c, cOffset + cStride + LANES)).intoArray(c, cOffset + cStride + LANES);
+            l2.add(FloatVector.fromArray(S, c, cOffset + 2 * cStride)).intoArray(c, cOffset + 2 * cStride);
+            h2.add(FloatVector.fromArray(S, c, cOffset + 2 * cStride + LANES)).intoArray(c, cOffset + 2 * cStride + LANES);
+            l3.add(FloatVector.fromArray(S, c, cOffset + 3 * cStride)).intoArray(c, cOffset + 3 * cStride);
+            h3.add(FloatVector.fromArray(S, c, cOffset + 3 * cStride + LANES)).intoArray(c, cOffset + 3 * cStride + LANES);
+            l4.add(FloatVector.fromArray(S, c, cOffset + 4 * cStride)).intoArray(c, cOffset + 4 * cStride);
+            h4.add(FloatVector.fromArray(S, c, cOffset + 4 * cStride + LANES)).intoArray(c, cOffset + 4 * cStride + LANES);
+            l5.add(FloatVector.fromArray(S, c, cOffset + 5 * cStride)).intoArray(c, cOffset + 5 * cStride);
+            h5.add(FloatVector.fromArray(S, c, cOffset + 5 * cStride + LANES)).intoArray(c, cOffset + 5 * cStride + LANES);
         } else {
-            store(c, cOffset, l0, h0);
-            store(c, cOffset + cStride, l1, h1);
-            store(c, cOffset + 2 * cStride, l2, h2);
-            store(c, cOffset + 3 * cStride, l3, h3);
-            store(c, cOffset + 4 * cStride, l4, h4);
-            store(c, cOffset + 5 * cStride, l5, h5);
+            l0.intoArray(c, cOffset);
+            h0.intoArray(c, cOffset + LANES);
+            l1.intoArray(c, cOffset + cStride);
+            h1.intoArray(c, cOffset + cStride + LANES);
+            l2.intoArray(c, cOffset + 2 * cStride);
+            h2.intoArray(c, cOffset + 2 * cStride + LANES);
+            l3.intoArray(c, cOffset + 3 * cStride);
+            h3.intoArray(c, cOffset + 3 * cStride + LANES);
+            l4.intoArray(c, cOffset + 4 * cStride);
+            h4.intoArray(c, cOffset + 4 * cStride + LANES);
+            l5.intoArray(c, cOffset + 5 * cStride);
+            h5.intoArray(c, cOffset + 5 * cStride + LANES);
         }
     }
 
@@ -643,18 +674,30 @@ final class VectorKernels implements Kernels {
             l11 = a11.fma(low, l11);
             h11 = a11.fma(high, h11);
         }
-        store(s, sOffset, l0, h0);
-        store(s, sOffset + COLUMNS, l1, h1);
-        store(s, sOffset + 2 * COLUMNS, l2, h2);
-        store(s, sOffset + 3 * COLUMNS, l3, h3);
-        store(s, sOffset + 4 * COLUMNS, l4, h4);
-        store(s, sOffset + 5 * COLUMNS, l5, h5);
-        store(s, sOffset + 6 * COLUMNS, l6, h6);
-        store(s, sOffset + 7 * COLUMNS, l7, h7);
-        store(s, sOffset + 8 * COLUMNS, l8, h8);
-        store(s, sOffset + 9 * COLUMNS, l9, h9);
-        store(s, sOffset + 10 * COLUMNS, l10, h10);
-        store(s, sOffset + 11 * COLUMNS, l11, h11);
+        l0.intoArray(s, sOffset);
+        h0.intoArray(s, sOffset + LANES);
+        l1.intoArray(s, sOffset + COLUMNS);
+        h1.intoArray(s, sOffset + COLUMNS + LANES);
+        l2.intoArray(s, sOffset + 2 * COLUMNS);
+        h2.intoArray(s, sOffset + 2 * COLUMNS + LANES);
+        l3.intoArray(s, sOffset + 3 * COLUMNS);
+        h3.intoArray(s, sOffset + 3 * COLUMNS + LANES);
+        l4.intoArray(s, sOffset + 4 * COLUMNS);
+        h4.intoArray(s, sOffset + 4 * COLUMNS + LANES);
+        l5.intoArray(s, sOffset + 5 * COLUMNS);
+        h5.intoArray(s, sOffset + 5 * COLUMNS + LANES);
+        l6.intoArray(s, sOffset + 6 * COLUMNS);
+        h6.intoArray(s, sOffset + 6 * COLUMNS + LANES);
+        l7.intoArray(s, sOffset + 7 * COLUMNS);
+        h7.intoArray(s, sOffset + 7 * COLUMNS + LANES);
+        l8.intoArray(s, sOffset + 8 * COLUMNS);
+        h8.intoArray(s, sOffset + 8 * COLUMNS + LANES);
+        l9.intoArray(s, sOffset + 9 * COLUMNS);
+        h9.intoArray(s, sOffset + 9 * COLUMNS + LANES);
+        l10.intoArray(s, sOffset + 10 * COLUMNS);
+        h10.intoArray(s, sOffset + 10 * COLUMNS + LANES);
+        l11.intoArray(s, sOffset + 11 * COLUMNS);
+        h11.intoArray(s, sOffset + 11 * COLUMNS + LANES);
     }
 
     private static void score6(float[] keys, int[] offsets, int first, float[] queries, int headDim, float[] s, int sOffset) {
@@ -698,12 +741,18 @@ final class VectorKernels implements Kernels {
             l5 = a5.fma(low, l5);
             h5 = a5.fma(high, h5);
         }
-        store(s, sOffset, l0, h0);
-        store(s, sOffset + COLUMNS, l1, h1);
-        store(s, sOffset + 2 * COLUMNS, l2, h2);
-        store(s, sOffset + 3 * COLUMNS, l3, h3);
-        store(s, sOffset + 4 * COLUMNS, l4, h4);
-        store(s, sOffset + 5 * COLUMNS, l5, h5);
+        l0.intoArray(s, sOffset);
+        h0.intoArray(s, sOffset + LANES);
+        l1.intoArray(s, sOffset + COLUMNS);
+        h1.intoArray(s, sOffset + COLUMNS + LANES);
+        l2.intoArray(s, sOffset + 2 * COLUMNS);
+        h2.intoArray(s, sOffset + 2 * COLUMNS + LANES);
+        l3.intoArray(s, sOffset + 3 * COLUMNS);
+        h3.intoArray(s, sOffset + 3 * COLUMNS + LANES);
+        l4.intoArray(s, sOffset + 4 * COLUMNS);
+        h4.intoArray(s, sOffset + 4 * COLUMNS + LANES);
+        l5.intoArray(s, sOffset + 5 * COLUMNS);
+        h5.intoArray(s, sOffset + 5 * COLUMNS + LANES);
     }
 
     private static void values12(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
@@ -773,18 +822,30 @@ final class VectorKernels implements Kernels {
             l11 = a11.fma(low, l11);
             h11 = a11.fma(high, h11);
         }
-        store(out, at, l0, h0);
-        store(out, at + COLUMNS, l1, h1);
-        store(out, at + 2 * COLUMNS, l2, h2);
-        store(out, at + 3 * COLUMNS, l3, h3);
-        store(out, at + 4 * COLUMNS, l4, h4);
-        store(out, at + 5 * COLUMNS, l5, h5);
-        store(out, at + 6 * COLUMNS, l6, h6);
-        store(out, at + 7 * COLUMNS, l7, h7);
-        store(out, at + 8 * COLUMNS, l8, h8);
-        store(out, at + 9 * COLUMNS, l9, h9);
-        store(out, at + 10 * COLUMNS, l10, h10);
-        store(out, at + 11 * COLUMNS, l11, h11);
+        l0.intoArray(out, at);
+        h0.intoArray(out, at + LANES);
+        l1.intoArray(out, at + COLUMNS);
+        h1.intoArray(out, at + COLUMNS + LANES);
+        l2.intoArray(out, at + 2 * COLUMNS);
+        h2.intoArray(out, at + 2 * COLUMNS + LANES);
+        l3.intoArray(out, at + 3 * COLUMNS);
+        h3.intoArray(out, at + 3 * COLUMNS + LANES);
+        l4.intoArray(out, at + 4 * COLUMNS);
+        h4.intoArray(out, at + 4 * COLUMNS + LANES);
+        l5.intoArray(out, at + 5 * COLUMNS);
+        h5.intoArray(out, at + 5 * COLUMNS + LANES);
+        l6.intoArray(out, at + 6 * COLUMNS);
+        h6.intoArray(out, at + 6 * COLUMNS + LANES);
+        l7.intoArray(out, at + 7 * COLUMNS);
+        h7.intoArray(out, at + 7 * COLUMNS + LANES);
+        l8.intoArray(out, at + 8 * COLUMNS);
+        h8.intoArray(out, at + 8 * COLUMNS + LANES);
+        l9.intoArray(out, at + 9 * COLUMNS);
+        h9.intoArray(out, at + 9 * COLUMNS + LANES);
+        l10.intoArray(out, at + 10 * COLUMNS);
+        h10.intoArray(out, at + 10 * COLUMNS + LANES);
+        l11.intoArray(out, at + 11 * COLUMNS);
+        h11.intoArray(out, at + 11 * COLUMNS + LANES);
     }
 
     private static void values6(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
@@ -824,12 +885,18 @@ final class VectorKernels implements Kernels {
             l5 = a5.fma(low, l5);
             h5 = a5.fma(high, h5);
         }
-        store(out, at, l0, h0);
-        store(out, at + COLUMNS, l1, h1);
-        store(out, at + 2 * COLUMNS, l2, h2);
-        store(out, at + 3 * COLUMNS, l3, h3);
-        store(out, at + 4 * COLUMNS, l4, h4);
-        store(out, at + 5 * COLUMNS, l5, h5);
+        l0.intoArray(out, at);
+        h0.intoArray(out, at + LANES);
+        l1.intoArray(out, at + COLUMNS);
+        h1.intoArray(out, at + COLUMNS + LANES);
+        l2.intoArray(out, at + 2 * COLUMNS);
+        h2.intoArray(out, at + 2 * COLUMNS + LANES);
+        l3.intoArray(out, at + 3 * COLUMNS);
+        h3.intoArray(out, at + 3 * COLUMNS + LANES);
+        l4.intoArray(out, at + 4 * COLUMNS);
+        h4.intoArray(out, at + 4 * COLUMNS + LANES);
+        l5.intoArray(out, at + 5 * COLUMNS);
+        h5.intoArray(out, at + 5 * COLUMNS + LANES);
     }
 
     private static void values4(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
@@ -859,10 +926,14 @@ final class VectorKernels implements Kernels {
             l3 = a3.fma(low, l3);
             h3 = a3.fma(high, h3);
         }
-        store(out, at, l0, h0);
-        store(out, at + COLUMNS, l1, h1);
-        store(out, at + 2 * COLUMNS, l2, h2);
-        store(out, at + 3 * COLUMNS, l3, h3);
+        l0.intoArray(out, at);
+        h0.intoArray(out, at + LANES);
+        l1.intoArray(out, at + COLUMNS);
+        h1.intoArray(out, at + COLUMNS + LANES);
+        l2.intoArray(out, at + 2 * COLUMNS);
+        h2.intoArray(out, at + 2 * COLUMNS + LANES);
+        l3.intoArray(out, at + 3 * COLUMNS);
+        h3.intoArray(out, at + 3 * COLUMNS + LANES);
     }
 
     private static void values1(float[] values, int[] offsets, int first, int count, float[] p, int d, float[] out) {
@@ -877,6 +948,7 @@ final class VectorKernels implements Kernels {
             l0 = a0.fma(low, l0);
             h0 = a0.fma(high, h0);
         }
-        store(out, at, l0, h0);
+        l0.intoArray(out, at);
+        h0.intoArray(out, at + LANES);
     }
 }
