@@ -95,7 +95,7 @@ public final class NonMaximumSuppressionReference implements NonMaximumSuppressi
             return new int[0];
         }
         Comparator<Integer> byPosition = rules.tieOrder() == TieOrder.LOW_POSITION_FIRST ? Comparator.naturalOrder() : Comparator.reverseOrder();
-        candidates.sort(Comparator.<Integer>comparingDouble(p -> -scores[p]).thenComparing(byPosition));
+        candidates.sort(Comparator.<Integer>comparingDouble(p -> 0.0 - scores[p]).thenComparing(byPosition));
 
         List<Integer> accepted = new ArrayList<>();
         rules.instruction().ifPresent(accepted::add);
@@ -119,7 +119,7 @@ public final class NonMaximumSuppressionReference implements NonMaximumSuppressi
     }
 
     /// `{0, L} ∪ {p + 1}`; positions whose boundary would fall outside are left out.
-    private static Boundaries boundaries(int[] accepted, int length) {
+    public static Boundaries boundaries(int[] accepted, int length) {
         return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0),
                 IntStream.of(accepted).map(p -> p + 1).filter(b -> b > 0 && b < length)), IntStream.of(length)).toArray());
     }

@@ -71,6 +71,11 @@ public final class TopKSelectionReference implements TopKSelection {
         return Math.min(keyLen, config.has(Quirk.ALLOWED_TO_FULL_BLOCK) ? block.nominalEnd() : block.end());
     }
 
+    /// The positions among which a block's keys are chosen, ascending: a range.
+    public static int[] allowed(QueryBlocks.Block block, Visibility visibility, int keyLen, DhsaConfig config) {
+        return IntStream.range(allowedStart(block, visibility, config), allowedEnd(block, keyLen, config)).toArray();
+    }
+
     /// First key a block may read: on local layers the oldest one that its first query sees.
     public static int allowedStart(QueryBlocks.Block block, Visibility visibility, DhsaConfig config) {
         if (!visibility.isLocal()) {
@@ -118,11 +123,11 @@ public final class TopKSelectionReference implements TopKSelection {
         return IntStream.range(0, ascending.length).map(i -> ascending[ascending.length - 1 - i]);
     }
 
-    /// Score descending; equal scores in tie order. NaN ranks last.
+    /// Score descending; equal scores in tie order, 0 and −0 being equal. NaN ranks last.
     private static int[] rank(int[] candidates, double[] scores, TieOrder tieOrder) {
         Comparator<Integer> byPosition = tieOrder == TieOrder.LOW_POSITION_FIRST ? Comparator.naturalOrder() : Comparator.reverseOrder();
         return Arrays.stream(candidates).boxed()
-                .sorted(Comparator.<Integer>comparingDouble(j -> Double.isNaN(scores[j]) ? Double.POSITIVE_INFINITY : -scores[j])
+                .sorted(Comparator.<Integer>comparingDouble(j -> Double.isNaN(scores[j]) ? Double.POSITIVE_INFINITY : 0.0 - scores[j])
                         .thenComparing(byPosition))
                 .mapToInt(Integer::intValue).toArray();
     }
