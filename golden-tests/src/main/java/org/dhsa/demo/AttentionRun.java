@@ -1,5 +1,6 @@
 package org.dhsa.demo;
 
+import java.util.List;
 import java.util.Optional;
 import org.dhsa.generate.AttentionCount;
 import org.dhsa.generate.Generator;
@@ -8,8 +9,9 @@ import org.dhsa.model.DhsaConfig;
 /// One way of attending, and what came of it.
 ///
 /// @param config empty for dense attention
+/// @param tokens text of each new token
 /// @param trace  empty for dense attention
-public record AttentionRun(String title, String note, Optional<DhsaConfig> config, Generator.Result result, String answer,
+public record AttentionRun(String title, String note, Optional<DhsaConfig> config, Generator.Result result, String answer, List<String> tokens,
                            Optional<Boolean> correct, AttentionCount count, Optional<Trace> trace) {
 
     public double seconds() {

@@ -1,5 +1,7 @@
 package org.dhsa.demo;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
@@ -15,6 +17,7 @@ import org.dhsa.generate.Sampler;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.weights.Gemma2Model;
+import org.dhsa.weights.StreamDecoder;
 import org.dhsa.weights.Tokenizer;
 
 /// The runs of the demonstration. Each opens its own backend and session, so that several may run at once.
@@ -70,8 +73,17 @@ public record Demo(Gemma2Model model, Tokenizer tokenizer, EmbeddingScale scale,
                     prompt.ids(), maxNewTokens, model.config().eosTokenIds(), Sampler.greedy(), id -> watcher.newToken(++made[0]));
             String answer = tokenizer.decode(result.answer());
             Optional<DhsaConfig> config = mode instanceof AttentionMode.Dhsa d ? Optional.of(d.config()) : Optional.empty();
-            return new AttentionRun(title, note, config, result, answer,
+            return new AttentionRun(title, note, config, result, answer, texts(result.answer()),
                     prompt.expected().map(expected -> answer.strip().startsWith(expected)), count, trace);
         }
+    }
+
+    private List<String> texts(int[] ids) {
+        StreamDecoder decoder = tokenizer.streamDecoder();
+        List<String> texts = new ArrayList<>();
+        for (int id : ids) {
+            texts.add(decoder.accept(id));
+        }
+        return texts;
     }
 }
