@@ -65,7 +65,8 @@ final class OptimizedTopKSelection implements TopKSelection {
     /// Score descending, NaN last; equal scores by position.
     private static List<Run> sorted(List<Run> runs, TieOrder tieOrder) {
         Comparator<Run> byPosition = Comparator.comparingInt(Run::start);
-        runs.sort(Comparator.<Run>comparingDouble(r -> Double.isNaN(r.score()) ? Double.POSITIVE_INFINITY : -r.score())
+        runs.sort(Comparator.<Run, Boolean>comparing(r -> Double.isNaN(r.score()))
+                .thenComparingDouble(r -> 0.0 - r.score())
                 .thenComparing(tieOrder == TieOrder.LOW_POSITION_FIRST ? byPosition : byPosition.reversed()));
         return runs;
     }

@@ -1,9 +1,6 @@
 package org.dhsa.weights;
 
-<<<<<<< HEAD
 import java.io.EOFException;
-=======
->>>>>>> cli
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -246,18 +243,11 @@ public final class TorchCheckpoint {
                 }
             }
             return new TorchCheckpoint(path, tensors, storages);
-<<<<<<< HEAD
         } catch (ZipException | EOFException e) {
             throw new WeightsFormatException(path, null, "is a damaged or incomplete zip file"
                     + (e.getMessage() == null ? "" : ": " + Printable.name(e.getMessage())), e);
         } catch (IllegalArgumentException e) {
             throw new WeightsFormatException(path, null, "is a damaged zip file: " + Printable.name(String.valueOf(e.getMessage())), e);
-=======
-        } catch (ZipException e) {
-            throw new WeightsFormatException(path, null, "is a damaged or incomplete zip file: " + e.getMessage(), e);
-        } catch (IllegalArgumentException e) {
-            throw new WeightsFormatException(path, null, "is a damaged zip file: " + e.getMessage(), e);
->>>>>>> cli
         }
     }
 
