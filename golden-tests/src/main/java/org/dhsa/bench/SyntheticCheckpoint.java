@@ -77,6 +77,7 @@ public final class SyntheticCheckpoint {
         Path temporary = Files.createTempFile(folder, ".model", ".tmp");
         try {
             writeTensors(temporary, tensors(size, layers, vocab), progress);
+            temporary.toFile().setReadable(true, false);
             Files.move(temporary, target, StandardCopyOption.REPLACE_EXISTING);
         } finally {
             Files.deleteIfExists(temporary);
