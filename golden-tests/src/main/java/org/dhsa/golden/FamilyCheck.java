@@ -25,5 +25,10 @@ interface FamilyCheck {
             Map.entry("dhsa_mask", new DhsaMaskCheck()),
             Map.entry("dhsa_sdpa", new DhsaAttentionCheck()),
             Map.entry("dhsa_quirk", new DhsaAttentionCheck()),
+            Map.entry("labels", new LabelsCheck()),
+            Map.entry("block_sparse", new BlockSparseCheck()),
+            Map.entry("topk_attention", new TopKAttentionCheck()),
+            Map.entry("merge_regions", new MergeRegionsCheck()),
+            Map.entry("kv", new KvCheck()),
             Map.entry("e2e", new EndToEndCheck()));
 }
