@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -151,9 +152,9 @@ public final class GoldenCase {
         }
         if (stored.dtype() == DType.BOOL) {
             for (long i = 0; i < values.length; i++) {
-                byte stored0 = stored.bytes().get(java.lang.foreign.ValueLayout.JAVA_BYTE, i);
-                if (stored0 != 0 && stored0 != 1) {
-                    throw new GoldenFormatException(path, "tensor " + name + " is BOOL but holds the byte " + stored0 + " at flat index " + i, "record the case again");
+                byte bit = stored.bytes().get(ValueLayout.JAVA_BYTE, i);
+                if (bit != 0 && bit != 1) {
+                    throw new GoldenFormatException(path, "tensor " + name + " is BOOL but holds the byte " + bit + " at flat index " + i, "record the case again");
                 }
             }
         }
@@ -221,6 +222,14 @@ public final class GoldenCase {
                     + family() + " needs it", "record the case again");
         }
         return tensor;
+    }
+
+    /// The same case with other values in one tensor, for tests of the harness itself.
+    GoldenCase replacing(String tensor, double[] values) throws GoldenFormatException {
+        GoldenTensor old = tensor(tensor);
+        Map<String, GoldenTensor> changed = new LinkedHashMap<>(tensors);
+        changed.put(tensor, new GoldenTensor(old.file(), tensor, old.dtype(), old.shape(), values, old.meaning()));
+        return new GoldenCase(folder, json, id, Collections.unmodifiableMap(changed));
     }
 
     /// Weights that other cases use, with nothing to compare: no results, and no tensor but parameters.
