@@ -2,6 +2,7 @@ package org.dhsa.golden;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -33,6 +34,8 @@ public final class GoldenCase {
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            // Python writes NaN and Infinity as they stand
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
@@ -52,10 +55,7 @@ public final class GoldenCase {
     public static GoldenCase read(Path folder) throws GoldenFormatException {
         Path file = folder.resolve(FILE_NAME);
         JsonNode json = readJson(file);
-        String id = text(file, json, "case");
-        if (!id.matches("[^/]+(/[^/]+)+")) {
-            throw new GoldenFormatException(file, "\"case\" must be FAMILY/NAME, was \"" + id + "\"", "");
-        }
+        String id = id(file, json);
         for (String section : new String[] {"hyperparameters", "tolerance", "results", "tensors"}) {
             if (!json.path(section).isObject()) {
                 throw new GoldenFormatException(file, "\"" + section + "\" must be an object, "
@@ -68,6 +68,20 @@ public final class GoldenCase {
             readTensors(folder, declared.getKey(), declared.getValue(), tensors);
         }
         return new GoldenCase(folder, json, id, Collections.unmodifiableMap(tensors));
+    }
+
+    /// The id alone, without reading any tensor.
+    static String readId(Path folder) throws GoldenFormatException {
+        Path file = folder.resolve(FILE_NAME);
+        return id(file, readJson(file));
+    }
+
+    private static String id(Path file, JsonNode json) throws GoldenFormatException {
+        String id = text(file, json, "case");
+        if (!id.matches("[^/]+(/[^/]+)+")) {
+            throw new GoldenFormatException(file, "\"case\" must be FAMILY/NAME, was \"" + id + "\"", "");
+        }
+        return id;
     }
 
     private static JsonNode readJson(Path file) throws GoldenFormatException {
