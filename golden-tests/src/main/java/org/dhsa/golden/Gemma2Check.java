@@ -94,6 +94,8 @@ final class Gemma2Check implements FamilyCheck {
         private final Gemma2Weights weights;
         private final int[] ids;
         private final int b;
+        private String lastRecorded = "input_ids";
+        private boolean unrecordedSince;
 
         Stages(CaseCheck check, Gemma2Model model, int[] ids, int b) {
             this.check = check;
@@ -254,10 +256,16 @@ final class Gemma2Check implements FamilyCheck {
         private Tensor compared(Stage stage, int layer, String tensor, Tensor computed) throws GoldenFormatException {
             Optional<GoldenTensor> recorded = golden.find(name(layer, tensor));
             if (recorded.isEmpty()) {
+                unrecordedSince = true;
                 return computed;
             }
             DoubleTensor expected = layout(recorded.get(), tensor, b, config.headDim());
+            // a divergence may then lie in any stage since the last recorded tensor, and the report says so
+            check.note(unrecordedSince ? "computed from " + lastRecorded + ", nothing between is recorded" : "");
             check.close(stage, layer, name(layer, tensor), expected, computed);
+            check.note("");
+            lastRecorded = name(layer, tensor);
+            unrecordedSince = false;
             return expected;
         }
 
