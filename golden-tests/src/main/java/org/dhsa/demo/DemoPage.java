@@ -26,6 +26,8 @@ public record DemoPage(DemoResult demo, int layer) {
                 .html("lead", lead())
                 .html("answers", demo.runs().stream().map(this::answer).collect(Collectors.joining()))
                 .html("bars", bars())
+                .text("local-note", demo.dhsa().count().localPrompt().share() == 1
+                        ? "A query in a local layer sees " + demo.config().slidingWindow() + " tokens at most; here that fits into the budget." : "")
                 .text("chunk-count", String.valueOf(demo.chunks().chunks()))
                 .text("chunk-source", demo.chunkSource())
                 .text("chunk-lengths", Text.lengths(demo.chunks()))
