@@ -1,5 +1,6 @@
 package org.dhsa.weights;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -242,10 +243,11 @@ public final class TorchCheckpoint {
                 }
             }
             return new TorchCheckpoint(path, tensors, storages);
-        } catch (ZipException e) {
-            throw new WeightsFormatException(path, null, "is a damaged or incomplete zip file: " + e.getMessage(), e);
+        } catch (ZipException | EOFException e) {
+            throw new WeightsFormatException(path, null, "is a damaged or incomplete zip file"
+                    + (e.getMessage() == null ? "" : ": " + Printable.name(e.getMessage())), e);
         } catch (IllegalArgumentException e) {
-            throw new WeightsFormatException(path, null, "is a damaged zip file: " + e.getMessage(), e);
+            throw new WeightsFormatException(path, null, "is a damaged zip file: " + Printable.name(String.valueOf(e.getMessage())), e);
         }
     }
 

@@ -119,7 +119,7 @@ public final class NonMaximumSuppressionReference implements NonMaximumSuppressi
     }
 
     /// `{0, L} ∪ {p + 1}`; positions whose boundary would fall outside are left out.
-    private static Boundaries boundaries(int[] accepted, int length) {
+    public static Boundaries boundaries(int[] accepted, int length) {
         return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0),
                 IntStream.of(accepted).map(p -> p + 1).filter(b -> b > 0 && b < length)), IntStream.of(length)).toArray());
     }

@@ -46,8 +46,8 @@ public final class TopKSelectionReference implements TopKSelection {
         if (visibility.isLocal() && config.has(Quirk.BUDGET_CUT_TO_WINDOW)) {
             cut = Math.min(cut, visibility.window());
         }
-        int end = Math.min(keyLen, config.has(Quirk.ALLOWED_TO_FULL_BLOCK) ? block.nominalEnd() : block.end());
         int start = allowedStart(block, visibility, config);
+        int end = allowedEnd(block, keyLen, config);
 
         Set<Integer> forced = forced(block, start, end, cut, config);
         int[] candidates = IntStream.range(start, end).filter(j -> !forced.contains(j)).toArray();
@@ -69,6 +69,15 @@ public final class TopKSelectionReference implements TopKSelection {
             spliceGlobalTokens(keys, block, visibility, config.globalTokens(), keyLen);
         }
         return new BlockSelection(keys, forced.size(), taken, threshold, margin, greater, tieGroup);
+    }
+
+    /// The positions among which a block's keys are chosen, ascending: a range.
+    public static int[] allowed(QueryBlocks.Block block, Visibility visibility, int keyLen, DhsaConfig config) {
+        return IntStream.range(allowedStart(block, visibility, config), allowedEnd(block, keyLen, config)).toArray();
+    }
+
+    private static int allowedEnd(QueryBlocks.Block block, int keyLen, DhsaConfig config) {
+        return Math.min(keyLen, config.has(Quirk.ALLOWED_TO_FULL_BLOCK) ? block.nominalEnd() : block.end());
     }
 
     /// First key a block may read: on local layers the oldest one that its first query sees.
