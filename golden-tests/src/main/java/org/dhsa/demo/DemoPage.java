@@ -115,7 +115,7 @@ public record DemoPage(DemoResult demo, int layer) {
         return "<p>Every stage against recordings of Google's and the authors' own code, on backend " + escape(demo.backend()) + ". " + verdict + "</p>"
                 + "<table class=\"numbers\"><thead><tr><th>Stage<th>Pass<th>Tied<th>Fail<th>Worst error<th>Allowed</thead><tbody>"
                 + rows(demo.goldens().stream().map(v -> List.of(v.stage(), String.valueOf(v.pass()), String.valueOf(v.nearTie()),
-                        String.valueOf(v.fail()), Text.error(v.worstError()), Text.error(v.budget()))).toList())
+                        String.valueOf(v.fail()), Text.error(v.worstError()), Text.allowed(v.budget()))).toList())
                 + "</tbody></table>";
     }
 

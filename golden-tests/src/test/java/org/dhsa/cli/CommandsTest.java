@@ -64,7 +64,7 @@ class CommandsTest {
 
     @Test
     void generatePrintsJsonWithWhatWasRead() throws IOException {
-        Cli.Result result = Cli.run("generate", "--attention", "dhsa", "--budget", "32", "--json", Cli.PROMPT);
+        Cli.Result result = Cli.run("generate", "--attention", "dhsa", "--budget", "64", "--json", Cli.PROMPT);
         JsonNode json = MAPPER.readTree(result.out());
         assertThat(result.err()).isEmpty();
         assertThat(json.path("text").textValue()).isEqualTo(" 44135.");
@@ -74,7 +74,7 @@ class CommandsTest {
         assertThat(json.path("chunks").intValue()).isPositive();
         JsonNode global = json.path("pairs").path("prompt_global");
         assertThat(global.path("read").longValue()).isPositive().isLessThan(global.path("visible").longValue());
-        assertThat(json.path("dhsa").path("decode_budget").intValue()).isEqualTo(32);
+        assertThat(json.path("dhsa").path("decode_budget").intValue()).isEqualTo(64);
     }
 
     @Test

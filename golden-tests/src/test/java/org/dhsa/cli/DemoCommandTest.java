@@ -20,7 +20,7 @@ class DemoCommandTest {
     @Test
     void tellsEverythingOnTheTerminal() throws IOException {
         Cli.Result result = Cli.run("demo", "--sample", "3", "--no-goldens", "--out", folder.toString());
-        assertThat(result.out()).contains("Answers", "33194.", "correct", "Chunks", "boundary_predictor.safetensors", "Query-key pairs read",
+        assertThat(result.out()).contains("Answers", "88057.", "correct", "Chunks", "boundary_predictor.safetensors", "Query-key pairs read",
                 "prompt, global layers", "Where the needle ranks", "differ from dense by at most", "Time", "chunk retrieval loss", "trained by this project",
                 folder.resolve("demo.html").toString()).doesNotContain("\u001b");
         assertThat(result.code()).isZero();
@@ -33,7 +33,7 @@ class DemoCommandTest {
         assertThat(page).doesNotContain("http://").doesNotContain("https://").doesNotContain(" src=").doesNotContain("@import")
                 .doesNotContain("url(").doesNotContain("<link").doesNotContain("fetch(").doesNotContain("{{");
         assertThat(page.length()).isLessThan(3_000_000);
-        assertThat(page).contains("33194.", "chunk retrieval loss", "aria-label=\"Final mask");
+        assertThat(page).contains("88057.", "chunk retrieval loss", "aria-label=\"Final mask");
     }
 
     @Test
@@ -46,7 +46,7 @@ class DemoCommandTest {
         for (int t = data.path("needle").get(0).intValue(); t < data.path("needle").get(1).intValue(); t++) {
             needle.append(data.path("tokens").get(t).textValue());
         }
-        assertThat(needle.toString().strip()).startsWith("The special magic number for ").endsWith(" is 33194.");
+        assertThat(needle.toString().strip()).startsWith("The special magic number for ").endsWith(" is 88057.");
         for (JsonNode run : data.path("runs")) {
             assertThat(run.path("layers")).hasSize(4);
             for (JsonNode layer : run.path("layers")) {
