@@ -37,13 +37,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// The main job: one long prompt, answered with dense attention and with DHSA, and everything that can be said about it.
-@Command(name = "demo", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Answers a long prompt twice, with dense attention and with DHSA, and shows what each of them read: the chunks, the",
-            "share of query-key pairs, where the searched sentence ranks, how far the logits differ, and whether every stage still",
-            "agrees with the recordings of the original code. Writes one page with pictures, which opens by double click.",
+@Command(name = "demo", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Answers one long prompt with dense and with sparse attention and shows what each read.",
+        description = {"",
+            "Shows the chunks that were found, the share of query-key pairs that was read, where the searched sentence ranks, how far the "
+                    + "logits differ, and whether every stage still agrees with the recordings of the original code. Writes one page "
+                    + "with pictures, which opens by double click.",
             "",
-            "Without options it takes the small model of this project and one of its needle-in-a-haystack prompts of about 1,000 tokens.",
-            "With your own Gemma 2:  ./dhsa demo --model DIR --prompt-file F  (slow: this is the exact reference, not the fast path)", ""})
+            "Without options it takes the small model of this project and one of its needle-in-a-haystack prompts of about 1,000 tokens. "
+                    + "With your own Gemma 2 (slow: this is the exact reference, not the fast path):",
+            "",
+            "  ./dhsa demo --model DIR --prompt-file FILE", ""})
 final class DemoCommand implements Callable<Integer> {
 
     static final String PAGE = "demo.html";

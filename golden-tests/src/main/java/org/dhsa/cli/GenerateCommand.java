@@ -28,11 +28,12 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// Prompt in, text out.
-@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Continues a prompt with a Gemma 2 model; the text appears as it is made.",
+@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Continues a prompt with a Gemma 2 model; the text appears as it is made.",
+        description = {"",
             "Without --model the small model of this project answers; it only knows its own toy language. Try:",
-            "  ./dhsa generate \"The special magic number for copper is 44135. What is the special magic number for copper? "
-                    + "The special magic number for copper is\"", ""})
+            "",
+            "  ./dhsa generate \"The special magic number for copper is 44135. The special magic number for copper is\"", ""})
 final class GenerateCommand implements Callable<Integer> {
 
     enum Attention { DENSE, DHSA }
