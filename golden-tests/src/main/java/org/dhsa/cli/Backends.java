@@ -1,0 +1,34 @@
+package org.dhsa.cli;
+
+import java.util.Comparator;
+import java.util.List;
+import java.util.ServiceLoader;
+import org.dhsa.backend.Availability;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendProvider;
+
+/// The backends on the class path.
+final class Backends {
+
+    static final String DEFAULT = "reference";
+
+    private Backends() {}
+
+    /// The reference first.
+    static List<BackendProvider> providers() {
+        return ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get)
+                .sorted(Comparator.<BackendProvider, Boolean>comparing(p -> !p.name().equals(DEFAULT)).thenComparing(BackendProvider::name))
+                .toList();
+    }
+
+    static Backend open(String name) {
+        BackendProvider provider = providers().stream().filter(p -> p.name().equals(name)).findFirst()
+                .orElseThrow(() -> new BadInput("--backend: " + Choice.unknown(name, providers().stream().map(BackendProvider::name).toList())
+                        + ". ./dhsa backends says what each needs."));
+        return switch (provider.probe()) {
+            case Availability.Available available -> provider.open();
+            case Availability.Missing(String why, String remedy) ->
+                    throw new BadInput("The backend " + name + " cannot run here: " + why + ". What to do: " + remedy + ".");
+        };
+    }
+}

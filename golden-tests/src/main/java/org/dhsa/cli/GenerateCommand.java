@@ -1,0 +1,209 @@
+package org.dhsa.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import org.dhsa.backend.Backend;
+import org.dhsa.forward.AttentionMode;
+import org.dhsa.forward.Gemma2Forward;
+import org.dhsa.forward.Probe;
+import org.dhsa.generate.AttentionCount;
+import org.dhsa.generate.Generator;
+import org.dhsa.generate.Probes;
+import org.dhsa.generate.Sampler;
+import org.dhsa.model.DhsaConfig;
+import org.dhsa.stage.Boundaries;
+import org.dhsa.weights.Gemma2Model;
+import org.dhsa.weights.StreamDecoder;
+import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// Prompt in, text out.
+@Command(name = "generate", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Continues a prompt with a Gemma 2 model; the text appears as it is made.",
+        description = {"",
+            "Without --model the small model of this project answers; it only knows its own toy language. Try:",
+            "",
+            "  ./dhsa generate \"The special magic number for copper is 44135. The special magic number for copper is\"", ""})
+final class GenerateCommand implements Callable<Integer> {
+
+    enum Attention { DENSE, DHSA }
+
+    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "The text to continue.")
+    String prompt;
+
+    @Option(names = "--prompt-file", paramLabel = "FILE", description = "Take the prompt from a file (- for standard input), without its last line break.")
+    Path promptFile;
+
+    @Option(names = "--max-new-tokens", paramLabel = "N", defaultValue = "32", description = "Stop after this many tokens. Default: ${DEFAULT-VALUE}.")
+    int maxNewTokens;
+
+    @Option(names = "--attention", paramLabel = "KIND", defaultValue = "dense",
+            description = "dense: every token reads all before it (default). dhsa: only the chunks that matter.")
+    Attention attention;
+
+    @Option(names = "--no-bos", description = "Do not begin with the <bos> token. Gemma expects one.")
+    boolean noBos;
+
+    @Option(names = "--json", description = "Print one JSON object: token ids, text, times, pairs read.")
+    boolean json;
+
+    @ArgGroup(validate = false, order = 1, heading = "%nModel:%n")
+    ModelOptions model = new ModelOptions();
+
+    @ArgGroup(validate = false, order = 2, heading = "%nChoice of tokens (greedy unless a temperature is given):%n")
+    SamplingOptions sampling = new SamplingOptions();
+
+    @ArgGroup(validate = false, order = 3, heading = "%nSparse attention (with --attention dhsa; defaults suit the model's size):%n")
+    DhsaOptions dhsa = new DhsaOptions();
+
+    @ArgGroup(validate = false, order = 4, heading = "%nChunks:%n")
+    PredictorOptions predictor = new PredictorOptions();
+
+    @Mixin
+    DebugOption debug;
+
+    @Spec
+    CommandSpec spec;
+
+    /// Remembers the boundaries of the first layer as they stand at the end.
+    private static final class ChunkCount implements Probe {
+        private int chunks;
+
+        @Override
+        public void boundaries(int layer, Boundaries boundaries) {
+            chunks = layer == 0 ? boundaries.chunks() : chunks;
+        }
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        PrintWriter out = spec.commandLine().getOut();
+        PrintWriter err = spec.commandLine().getErr();
+        String text = text();
+        Sampler sampler = sampling.sampler();
+        if (maxNewTokens <= 0) {
+            throw new BadInput("--max-new-tokens must be positive, was " + maxNewTokens + ".");
+        }
+        dhsa.resolve(SetUp.SMALL.config().with(b -> b.budget = Integer.MAX_VALUE));
+        try (Progress progress = Progress.on(err, json); Backend backend = Backends.open(model.backend); Gemma2Model opened = model.open(err, progress)) {
+            int[] ids = noBos ? opened.tokenizer().encode(text) : opened.tokenizer().encodeWithBos(text);
+            warnIfTooLong(ids.length, opened, err);
+            AttentionMode mode = mode(opened, ids.length, err);
+            AttentionCount count = new AttentionCount();
+            ChunkCount chunks = new ChunkCount();
+            Progress.Task reading = progress.task("reading " + ids.length + " tokens");
+            Probe layers = new Probe() {
+                @Override
+                public void layerDone(int layer, int total) {
+                    reading.at("layer", layer + 1, total);
+                }
+            };
+            Gemma2Forward forward = new Gemma2Forward(opened.config(), opened.weights(), backend, model.embeddingScale);
+            StreamDecoder decoder = opened.tokenizer().streamDecoder();
+            StringBuilder answer = new StringBuilder();
+            Generator.Result result = Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, maxNewTokens,
+                    opened.config().eosTokenIds(), sampler, id -> {
+                        progress.close();
+                        String piece = decoder.accept(id);
+                        answer.append(piece);
+                        show(out, piece);
+                    });
+            String rest = decoder.finish();
+            answer.append(rest);
+            show(out, rest);
+            out.println(json ? Json.pretty(report(opened, mode, ids, result, answer.toString(), count, chunks)) : "");
+            out.flush();
+            return 0;
+        }
+    }
+
+    private void show(PrintWriter out, String piece) {
+        if (!json) {
+            out.print(piece);
+            out.flush();
+        }
+    }
+
+    private String text() throws IOException {
+        if (prompt != null && promptFile != null) {
+            throw new BadInput("There are two prompts, one as an argument and one by --prompt-file. Give one of them.");
+        }
+        if (prompt == null && promptFile == null) {
+            throw new BadInput("There is no prompt. Give one: ./dhsa generate \"Once upon a time\", or --prompt-file FILE (- for standard input).");
+        }
+        return PromptText.requireSome(promptFile == null ? prompt : PromptText.read(promptFile));
+    }
+
+    private void warnIfTooLong(int tokens, Gemma2Model opened, PrintWriter err) {
+        int limit = opened.config().maxPositionEmbeddings();
+        if (tokens + maxNewTokens > limit) {
+            err.println("warning: the prompt has " + tokens + " tokens, with the new ones up to " + (tokens + maxNewTokens)
+                    + "; the model was made for " + limit + " (max_position_embeddings). Going on, but what it says may be worth little.");
+            err.flush();
+        }
+    }
+
+    private AttentionMode mode(Gemma2Model opened, int tokens, PrintWriter err) throws IOException, WeightsFormatException {
+        return switch (attention) {
+            case DENSE -> new AttentionMode.Dense();
+            case DHSA -> {
+                SetUp setUp = SetUp.of(opened.config());
+                DhsaConfig config = dhsa.resolve(setUp.config());
+                PredictorOptions.Source source = predictor.required(opened);
+                if (!json) {
+                    err.println("DHSA set-up: " + setUp.name() + ", chunks by " + source.description());
+                    err.flush();
+                }
+                yield source.mode(config, tokens);
+            }
+        };
+    }
+
+    private ObjectNode report(Gemma2Model opened, AttentionMode mode, int[] ids, Generator.Result result, String text,
+                              AttentionCount count, ChunkCount chunks) {
+        ObjectNode report = Json.object();
+        report.put("model", opened.folder().toString()).put("backend", model.backend).put("attention", Choice.name(attention.name()));
+        report.set("prompt_ids", Json.array(ids));
+        report.set("ids", Json.array(result.ids()));
+        report.put("text", text).put("stopped", result.stopped());
+        report.put("prefill_seconds", result.prefill().toMillis() / 1e3).put("decode_seconds", result.decode().toMillis() / 1e3);
+        ObjectNode pairs = report.putObject("pairs");
+        put(pairs.putObject("prompt_local"), count.localPrompt());
+        put(pairs.putObject("prompt_global"), count.globalPrompt());
+        put(pairs.putObject("decode_local"), count.localDecoded());
+        put(pairs.putObject("decode_global"), count.globalDecoded());
+        if (mode instanceof AttentionMode.Dhsa d) {
+            report.put("chunks", chunks.chunks);
+            report.set("dhsa", describe(d.config()));
+        }
+        return report;
+    }
+
+    private static void put(ObjectNode node, AttentionCount.Pairs pairs) {
+        node.put("read", pairs.read()).put("visible", pairs.visible()).put("share", pairs.share());
+    }
+
+    /// The configuration under the names of its options.
+    static ObjectNode describe(DhsaConfig c) {
+        ObjectNode node = Json.object();
+        node.put("block_size", c.blockSize()).put("budget", c.budget()).put("decode_budget", c.decodeBudget())
+                .put("local_tokens", c.localTokens()).put("global_tokens", c.globalTokens());
+        c.instructionTokens().ifPresentOrElse(n -> node.put("instruction_tokens", n), () -> node.putNull("instruction_tokens"));
+        c.theta().ifPresentOrElse(t -> node.put("theta", t), () -> node.putNull("theta"));
+        node.put("nms_window", c.nmsWindow()).put("chunk_beta", c.chunkBeta()).put("aggregation", Choice.name(c.aggregation().name()))
+                .put("query_chunking", Choice.name(c.queryChunking().name())).put("share_boundaries", c.shareBoundaries())
+                .put("share_masks", c.shareMasks()).put("decode", Choice.name(c.decode().name()));
+        node.set("quirks", Json.MAPPER.valueToTree(Arrays.stream(org.dhsa.model.Quirk.values()).filter(c::has).map(q -> Choice.name(q.name())).toList()));
+        return node;
+    }
+}

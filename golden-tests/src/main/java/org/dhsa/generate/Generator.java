@@ -1,0 +1,48 @@
+package org.dhsa.generate;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+import org.dhsa.forward.Gemma2Forward;
+
+/// The loop: read the prompt, choose a token, feed it back, until a stop token or the limit.
+public final class Generator {
+
+    /// @param ids          new tokens, the stop token included if one was chosen
+    /// @param stopped      ended by a stop token, not by the limit
+    /// @param promptLogits logits after the last prompt token, `[vocab]`
+    public record Result(int[] ids, boolean stopped, double[] promptLogits, Duration prefill, Duration decode) {
+
+        /// The new tokens without the stop token.
+        public int[] answer() {
+            return stopped ? Arrays.copyOf(ids, ids.length - 1) : ids;
+        }
+    }
+
+    private Generator() {}
+
+    /// @param session a fresh one
+    /// @param onToken told of every new token as soon as it is chosen
+    public static Result run(Gemma2Forward.Session session, int[] prompt, int maxNewTokens, List<Integer> stopIds,
+                             Sampler sampler, IntConsumer onToken) {
+        long start = System.nanoTime();
+        double[] promptLogits = session.prefill(prompt).toDouble().data();
+        long promptRead = System.nanoTime();
+        IntStream.Builder ids = IntStream.builder();
+        double[] logits = promptLogits;
+        boolean stopped = false;
+        for (int n = 0; n < maxNewTokens && !stopped; n++) {
+            int id = sampler.next(logits);
+            ids.add(id);
+            onToken.accept(id);
+            stopped = stopIds.contains(id);
+            if (!stopped && n + 1 < maxNewTokens) {
+                logits = session.decode(id).toDouble().data();
+            }
+        }
+        return new Result(ids.build().toArray(), stopped, promptLogits, Duration.ofNanos(promptRead - start),
+                Duration.ofNanos(System.nanoTime() - promptRead));
+    }
+}
