@@ -123,6 +123,7 @@ class BaselinesTest {
         assertClose("merged", merged.data(), row(2.0 / 3, 0, 0.25, 0.5));
         assertClose("unmerged", MergeRegions.unmerge(merged, boundaries, true).data(),
                 row(2.0 / 3, 0, 0, 2.0 / 3, 2.0 / 3, 0, 0.25, 0.25, 0.5));
+        assertThat(MergeRegions.merge(attention, Boundaries.of(0, 3, 3), true).data()).containsExactly(3.0 / 6, 0, 0, 0);
         assertClose("not causal: 2 over 4 pairs", MergeRegions.merge(attention, boundaries, false).at(0, 0), 0.5);
     }
 
@@ -195,6 +196,13 @@ class BaselinesTest {
     void slidingSelectionKeepsTheMostRecentPastKeys() {
         KvCompression.Output out = H2oCache.apply(input(new Random(3), 2, 1, 9), new Config(2, 3, false, false, true, Profile.UPSTREAM));
         assertThat(out.keptPositions()).containsExactly(4, 5, 6, 7, 8);
+    }
+
+    @Test
+    void headwiseSelectionForgetsSlidingUpstreamOnly() {
+        Input in = new Input(query(row(0), row(0), row(0), row(0), row(1)), keys(9, 5, 1, 1, 0), keys(10, 11, 12, 13, 14));
+        assertThat(H2oCache.apply(in, new Config(1, 2, true, false, true, Profile.UPSTREAM)).keptPositions()).containsExactly(0, 1, 4);
+        assertThat(H2oCache.apply(in, new Config(1, 2, true, false, true, Profile.CORRECTED)).keptPositions()).containsExactly(2, 3, 4);
     }
 
     @Test

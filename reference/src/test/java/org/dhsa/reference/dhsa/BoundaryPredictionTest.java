@@ -9,6 +9,7 @@ import static org.dhsa.testing.Tensors.row;
 import static org.dhsa.testing.Tensors.vector;
 import static org.dhsa.testing.Tensors.weight;
 
+import java.util.List;
 import java.util.Optional;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.BoundaryPredictorWeights.DecisionMlp;
@@ -55,6 +56,20 @@ class BoundaryPredictionTest {
     @Test
     void theCosineOfNothingIsZero() {
         assertThat(BoundaryPredictionReference.cosine(row(0, 0), row(1, 1), 1e-6)).isZero();
+    }
+
+    @Test
+    void tinyVectorsAreMeasuredAgainstTheEpsOfTheirArchitecture() {
+        assertClose("1e-6 in both norms", BoundaryPredictionReference.cosine(row(1e-7), row(1e-7), 1e-6), 1e-2);
+        assertClose("1e-8 is small enough", BoundaryPredictionReference.cosine(row(1e-7), row(1e-7), 1e-8), 1);
+        assertThat(WindowEncoder.of(DIFFERENCE).cosineEps()).isEqualTo(1e-6);
+        BoundaryPredictorWeights.LayerNorm norm = new BoundaryPredictorWeights.LayerNorm(vector(1), vector(0));
+        BoundaryPredictorWeights.SelfAttention attention = new BoundaryPredictorWeights.SelfAttention(1,
+                weight(3, 1, 0, 0, 1), vector(0, 0, 0), weight(1, 1, 1), vector(0));
+        assertThat(WindowEncoder.of(new BoundaryPredictorWeights.Stack(1, List.of(new BoundaryPredictorWeights.Stack.Block(attention, norm)),
+                norm, Optional.empty(), DIFFERENCE.mlp())).cosineEps()).isEqualTo(1e-8);
+        assertThat(WindowEncoder.of(new BoundaryPredictorWeights.Attention(1, attention, norm, Optional.empty(), DIFFERENCE.mlp())).cosineEps())
+                .isEqualTo(1e-6);
     }
 
     @Test
