@@ -2,6 +2,7 @@ package org.dhsa.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -87,7 +88,7 @@ public final class GoldenCommand implements Callable<Integer> {
         private CommandSpec spec;
 
         @Override
-        public Integer call() throws IOException {
+        public Integer call() {
             PrintWriter err = spec.commandLine().getErr();
             try {
                 Predicate<String> selected = filter();
@@ -98,30 +99,30 @@ public final class GoldenCommand implements Callable<Integer> {
                 }
             } catch (GoldenFormatException | Unusable e) {
                 err.println("dhsa: " + e.getMessage());
-                err.flush();
-                return BAD_INPUT;
+            } catch (IOException | UncheckedIOException e) {
+                err.println("dhsa: " + dir + " cannot be read: " + e.getMessage());
             }
+            err.flush();
+            return BAD_INPUT;
         }
 
         private int run(Backend backend, BackendProvider provider, Predicate<String> selected) throws GoldenFormatException, IOException, Unusable {
             PrintWriter out = spec.commandLine().getOut();
             boolean progress = json == null && System.console() != null && System.console().isTerminal();
             int[] done = {0};
-            List<String> lines = new ArrayList<>();
             GoldenRun run = GoldenRun.of(dir, backend, selected, result -> {
+                clear(progress);
+                out.println(line(result));
+                if (verbose) {
+                    result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
+                }
+                out.flush();
                 if (progress) {
-                    System.err.print("\r" + ++done[0] + " cases, " + result.id() + "\u001b[K");
+                    System.err.print(++done[0] + " cases checked, going on ...");
                     System.err.flush();
                 }
-                lines.add(line(result));
-                if (verbose) {
-                    result.comparisons().forEach(c -> lines.add("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
-                }
             });
-            if (progress) {
-                System.err.print("\r\u001b[K");
-            }
-            lines.forEach(out::println);
+            clear(progress);
             stageTable(run, out);
             divergences(run, out);
             totals(run, out);
@@ -130,6 +131,14 @@ public final class GoldenCommand implements Callable<Integer> {
                 writeJson(run, backend, provider);
             }
             return run.exitCode();
+        }
+
+        /// Takes the progress line away.
+        private static void clear(boolean progress) {
+            if (progress) {
+                System.err.print("\r\u001b[K");
+                System.err.flush();
+            }
         }
 
         private void writeJson(GoldenRun run, Backend backend, BackendProvider provider) throws Unusable {
@@ -181,7 +190,10 @@ public final class GoldenCommand implements Callable<Integer> {
         }
 
         private static String number(double value) {
-            return value == 0 ? "0" : Double.isFinite(value) ? String.format(Locale.ROOT, "%.1e", value) : Double.toString(value);
+            if (value == Math.rint(value) && Math.abs(value) < 1e6) {
+                return Long.toString((long) value);
+            }
+            return Double.isFinite(value) ? String.format(Locale.ROOT, "%.1e", value) : Double.toString(value);
         }
 
         private static void totals(GoldenRun run, PrintWriter out) {

@@ -2,7 +2,9 @@ package org.dhsa.golden;
 
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntPredicate;
 import java.util.function.IntToDoubleFunction;
 import org.dhsa.tensor.DoubleTensor;
@@ -140,27 +142,35 @@ final class Compare {
         if (expected.length != actual.length) {
             return Verdict.FAIL;
         }
-        Map<Integer, Integer> surplus = new HashMap<>();
-        for (int key : expected) {
-            surplus.merge(key, 1, Integer::sum);
-        }
-        for (int key : actual) {
-            surplus.merge(key, -1, Integer::sum);
-        }
+        Map<Integer, Integer> inExpected = counts(expected);
+        Map<Integer, Integer> inActual = counts(actual);
         double lowest = Double.POSITIVE_INFINITY;
         double highest = Double.NEGATIVE_INFINITY;
         boolean exchanged = false;
-        for (Map.Entry<Integer, Integer> entry : surplus.entrySet()) {
-            if (entry.getValue() == 0) {
+        Set<Integer> all = new HashSet<>(inExpected.keySet());
+        all.addAll(inActual.keySet());
+        for (int key : all) {
+            int wanted = inExpected.getOrDefault(key, 0);
+            int had = inActual.getOrDefault(key, 0);
+            if (wanted == had) {
                 continue;
             }
-            if (Math.abs(entry.getValue()) > 1 || !free.test(entry.getKey())) {
+            // a key may be there or not; a key that is repeated must be repeated as often
+            if (wanted + had != 1 || !free.test(key)) {
                 return Verdict.FAIL;
             }
             exchanged = true;
-            lowest = Math.min(lowest, score.applyAsDouble(entry.getKey()));
-            highest = Math.max(highest, score.applyAsDouble(entry.getKey()));
+            lowest = Math.min(lowest, score.applyAsDouble(key));
+            highest = Math.max(highest, score.applyAsDouble(key));
         }
         return exchanged && highest - lowest <= scoreSlack ? Verdict.NEAR_TIE : Verdict.FAIL;
+    }
+
+    private static Map<Integer, Integer> counts(int[] keys) {
+        Map<Integer, Integer> counts = new HashMap<>();
+        for (int key : keys) {
+            counts.merge(key, 1, Integer::sum);
+        }
+        return counts;
     }
 }

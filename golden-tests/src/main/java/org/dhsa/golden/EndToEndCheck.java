@@ -272,6 +272,16 @@ final class EndToEndCheck implements FamilyCheck {
             }
             shown(b, seen, Probe.NO_LAYER, "final_norm", "hidden." + config.numHiddenLayers(), "queryLen", "modelDim");
             logits(b, logits);
+            JsonNode ambiguous = golden.results().path("blocks_with_ambiguous_ties_over_all_layers");
+            if (ambiguous.isNumber() && golden.tensor("input_ids").extent(0) == 1) {
+                long counted = 0;
+                // with shared masks lists are made in the first layer of each kind only
+                for (int l = 0; l < (dhsa.shareMasks() ? Math.min(2, config.numHiddenLayers()) : config.numHiddenLayers()); l++) {
+                    counted += seen.selection(l) == null ? 0 : seen.selection(l).ambiguousBlocks();
+                }
+                check.exact(Stage.TOP_K_SELECTION.slug(), Probe.NO_LAYER, "results.blocks_with_ambiguous_ties_over_all_layers", "value",
+                        new int[] {ambiguous.asInt()}, new int[] {(int) counted});
+            }
             if (golden.has("dense_logits_tail")) {
                 check.note("end to end, dense");
                 Gemma2Forward plain = new Gemma2Forward(dense, weights, check.backend(), EmbeddingScale.EXACT);

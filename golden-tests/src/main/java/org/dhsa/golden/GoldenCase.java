@@ -2,11 +2,13 @@ package org.dhsa.golden;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -32,6 +34,8 @@ public final class GoldenCase {
 
     private static final ObjectMapper JSON = JsonMapper.builder()
             .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+            // Python writes NaN and Infinity as they stand
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
@@ -51,10 +55,7 @@ public final class GoldenCase {
     public static GoldenCase read(Path folder) throws GoldenFormatException {
         Path file = folder.resolve(FILE_NAME);
         JsonNode json = readJson(file);
-        String id = text(file, json, "case");
-        if (!id.matches("[^/]+(/[^/]+)+")) {
-            throw new GoldenFormatException(file, "\"case\" must be FAMILY/NAME, was \"" + id + "\"", "");
-        }
+        String id = id(file, json);
         for (String section : new String[] {"hyperparameters", "tolerance", "results", "tensors"}) {
             if (!json.path(section).isObject()) {
                 throw new GoldenFormatException(file, "\"" + section + "\" must be an object, "
@@ -67,6 +68,20 @@ public final class GoldenCase {
             readTensors(folder, declared.getKey(), declared.getValue(), tensors);
         }
         return new GoldenCase(folder, json, id, Collections.unmodifiableMap(tensors));
+    }
+
+    /// The id alone, without reading any tensor.
+    static String readId(Path folder) throws GoldenFormatException {
+        Path file = folder.resolve(FILE_NAME);
+        return id(file, readJson(file));
+    }
+
+    private static String id(Path file, JsonNode json) throws GoldenFormatException {
+        String id = text(file, json, "case");
+        if (!id.matches("[^/]+(/[^/]+)+")) {
+            throw new GoldenFormatException(file, "\"case\" must be FAMILY/NAME, was \"" + id + "\"", "");
+        }
+        return id;
     }
 
     private static JsonNode readJson(Path file) throws GoldenFormatException {
@@ -151,9 +166,9 @@ public final class GoldenCase {
         }
         if (stored.dtype() == DType.BOOL) {
             for (long i = 0; i < values.length; i++) {
-                byte stored0 = stored.bytes().get(java.lang.foreign.ValueLayout.JAVA_BYTE, i);
-                if (stored0 != 0 && stored0 != 1) {
-                    throw new GoldenFormatException(path, "tensor " + name + " is BOOL but holds the byte " + stored0 + " at flat index " + i, "record the case again");
+                byte bit = stored.bytes().get(ValueLayout.JAVA_BYTE, i);
+                if (bit != 0 && bit != 1) {
+                    throw new GoldenFormatException(path, "tensor " + name + " is BOOL but holds the byte " + bit + " at flat index " + i, "record the case again");
                 }
             }
         }
@@ -221,6 +236,14 @@ public final class GoldenCase {
                     + family() + " needs it", "record the case again");
         }
         return tensor;
+    }
+
+    /// The same case with other values in one tensor, for tests of the harness itself.
+    GoldenCase replacing(String tensor, double[] values) throws GoldenFormatException {
+        GoldenTensor old = tensor(tensor);
+        Map<String, GoldenTensor> changed = new LinkedHashMap<>(tensors);
+        changed.put(tensor, new GoldenTensor(old.file(), tensor, old.dtype(), old.shape(), values, old.meaning()));
+        return new GoldenCase(folder, json, id, Collections.unmodifiableMap(changed));
     }
 
     /// Weights that other cases use, with nothing to compare: no results, and no tensor but parameters.

@@ -43,7 +43,7 @@ public final class GoldenRun {
         this.backend = backend;
     }
 
-    /// Reads every case first, so that a broken one is found before anything is computed; then checks them in the order of
+    /// Reads every case that passes the filter first, so that a broken one is found before anything is computed; then checks them in the order of
     /// their ids.
     ///
     /// @param dirOrCase  a folder tree with case folders in it, or one case folder
@@ -52,15 +52,10 @@ public final class GoldenRun {
     /// @throws GoldenFormatException if a case is broken, or there is none
     public static GoldenRun of(Path dirOrCase, Backend backend, Predicate<String> caseFilter, Consumer<CaseResult> onCase)
             throws GoldenFormatException, IOException {
-        List<GoldenCase> found = find(dirOrCase);
+        List<GoldenCase> found = find(dirOrCase, caseFilter);
         List<String> materials = new ArrayList<>();
         List<CaseResult> results = new ArrayList<>();
-        boolean any = false;
         for (GoldenCase golden : found) {
-            if (!caseFilter.test(golden.id())) {
-                continue;
-            }
-            any = true;
             if (golden.isMaterial()) {
                 materials.add(golden.id());
                 continue;
@@ -69,9 +64,6 @@ public final class GoldenRun {
             results.add(result);
             onCase.accept(result);
         }
-        if (!any) {
-            throw new GoldenFormatException(dirOrCase, "none of its " + found.size() + " cases passes the filter", "list them with: golden check DIR -v");
-        }
         if (results.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "holds only weights that other cases share (" + String.join(", ", materials)
                     + "), nothing to compare", "name the folder above it");
@@ -79,8 +71,8 @@ public final class GoldenRun {
         return new GoldenRun(results, materials, backend);
     }
 
-    /// Every case under a folder, by id.
-    static List<GoldenCase> find(Path dirOrCase) throws GoldenFormatException, IOException {
+    /// Every case under a folder that passes the filter, by id. A case that does not pass is not read beyond its id.
+    static List<GoldenCase> find(Path dirOrCase, Predicate<String> caseFilter) throws GoldenFormatException, IOException {
         if (!Files.isDirectory(dirOrCase)) {
             throw new GoldenFormatException(dirOrCase, "is not a folder", "name a folder with case folders in it");
         }
@@ -94,7 +86,13 @@ public final class GoldenRun {
         }
         List<GoldenCase> found = new ArrayList<>();
         for (Path folder : folders) {
-            found.add(GoldenCase.read(folder));
+            if (caseFilter.test(GoldenCase.readId(folder))) {
+                found.add(GoldenCase.read(folder));
+            }
+        }
+        if (found.isEmpty()) {
+            throw new GoldenFormatException(dirOrCase, "none of its " + folders.size() + " cases passes the filter",
+                    "an id is the folder's place in the tree, such as dhsa_mask/random_0");
         }
         found.sort(Comparator.comparing(GoldenCase::id).thenComparing(GoldenCase::folder));
         return found;

@@ -6,7 +6,6 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.LongPredicate;
 import org.dhsa.model.WeightTensor;
 
 /// Looks at every value of a weight: is it a number?
@@ -24,9 +23,8 @@ public final class WeightCheck {
         void at(String tensor, long doneBytes, long totalBytes);
     }
 
-    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int PIECE_LONGS = 8192;
 
     private WeightCheck() {}
 
@@ -34,10 +32,10 @@ public final class WeightCheck {
     public static long firstNonFinite(WeightTensor weight) {
         MemorySegment b = weight.bytes();
         return switch (weight.dtype()) {
-            case BF16 -> firstShort(b, 0x7f80);
-            case F16 -> firstShort(b, 0x7c00);
-            case F32 -> first(weight, i -> (b.get(INT, 4 * i) & 0x7f800000) == 0x7f800000);
-            case F64 -> first(weight, i -> (b.get(LONG, 8 * i) & 0x7ff0000000000000L) == 0x7ff0000000000000L);
+            case BF16 -> first(b, 0x7f80_7f80_7f80_7f80L, 0x0080_0080_0080_0080L, 2);
+            case F16 -> first(b, 0x7c00_7c00_7c00_7c00L, 0x0400_0400_0400_0400L, 2);
+            case F32 -> first(b, 0x7f80_0000_7f80_0000L, 0x0080_0000_0080_0000L, 4);
+            case F64 -> first(b, 0x7ff0_0000_0000_0000L, 0x0010_0000_0000_0000L, 8);
             case I64, I32, I16, I8, U64, U32, U16, U8, BOOL -> -1;
             case F8_E4M3, F8_E5M2 ->
                     throw new IllegalArgumentException(weight.name() + ": values of type " + weight.dtype() + " cannot be read, only listed");
@@ -72,24 +70,32 @@ public final class WeightCheck {
         }
     }
 
-    private static long firstShort(MemorySegment b, int exponent) {
-        long count = b.byteSize() / 2;
-        for (long i = 0; i < count; i++) {
-            if ((b.get(SHORT, 2 * i) & exponent) == exponent) {
-                return i;
+    /// Eight bytes at a time: `(x & exponent) + lowestExponentBit` carries into the sign bit of exactly those lanes whose
+    /// exponent is all ones, and never into the next lane.
+    private static long first(MemorySegment bytes, long exponent, long lowestExponentBit, int width) {
+        long sign = exponent + lowestExponentBit;
+        long[] piece = new long[PIECE_LONGS];
+        long count = bytes.byteSize() / 8;
+        for (long at = 0; at < count; at += PIECE_LONGS) {
+            int n = (int) Math.min(PIECE_LONGS, count - at);
+            MemorySegment.copy(bytes, LONG, 8 * at, piece, 0, n);
+            long any = 0;
+            for (int i = 0; i < n; i++) {
+                any |= (piece[i] & exponent) + lowestExponentBit;
+            }
+            for (int i = 0; (any & sign) != 0; i++) {
+                long hit = ((piece[i] & exponent) + lowestExponentBit) & sign;
+                if (hit != 0) {
+                    return (8 * (at + i) + Long.numberOfTrailingZeros(hit) / 8) / width;
+                }
             }
         }
-        return -1;
-    }
-
-    private static long first(WeightTensor weight, LongPredicate isBad) {
-        long count = weight.elements();
-        for (long i = 0; i < count; i++) {
-            if (isBad.test(i)) {
-                return i;
-            }
+        long tail = 0;
+        for (long i = bytes.byteSize() - 1; i >= 8 * count; i--) {
+            tail = tail << 8 | Byte.toUnsignedLong(bytes.get(ValueLayout.JAVA_BYTE, i));
         }
-        return -1;
+        long hit = ((tail & exponent) + lowestExponentBit) & sign;
+        return hit == 0 ? -1 : (8 * count + Long.numberOfTrailingZeros(hit) / 8) / width;
     }
 
     /// `[3, 17]`: the index along every axis of a flat position.

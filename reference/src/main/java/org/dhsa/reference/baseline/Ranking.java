@@ -12,7 +12,7 @@ final class Ranking {
     /// Indices of the k highest scores, best first; all of them if there are fewer.
     static List<Integer> top(double[] scores, int k) {
         return IntStream.range(0, scores.length).boxed()
-                .sorted(Comparator.<Integer>comparingDouble(i -> -scores[i]).thenComparing(Comparator.naturalOrder()))
+                .sorted(Comparator.<Integer>comparingDouble(i -> 0.0 - scores[i]).thenComparing(Comparator.naturalOrder()))
                 .limit(k).toList();
     }
 }

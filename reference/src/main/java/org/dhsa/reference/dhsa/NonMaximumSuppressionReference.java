@@ -95,7 +95,7 @@ public final class NonMaximumSuppressionReference implements NonMaximumSuppressi
             return new int[0];
         }
         Comparator<Integer> byPosition = rules.tieOrder() == TieOrder.LOW_POSITION_FIRST ? Comparator.naturalOrder() : Comparator.reverseOrder();
-        candidates.sort(Comparator.<Integer>comparingDouble(p -> -scores[p]).thenComparing(byPosition));
+        candidates.sort(Comparator.<Integer>comparingDouble(p -> 0.0 - scores[p]).thenComparing(byPosition));
 
         List<Integer> accepted = new ArrayList<>();
         rules.instruction().ifPresent(accepted::add);

@@ -114,11 +114,12 @@ public final class TopKSelectionReference implements TopKSelection {
         return IntStream.range(0, ascending.length).map(i -> ascending[ascending.length - 1 - i]);
     }
 
-    /// Score descending; equal scores in tie order. NaN ranks last.
+    /// Score descending; equal scores in tie order, 0 and −0 being equal. NaN ranks last.
     private static int[] rank(int[] candidates, double[] scores, TieOrder tieOrder) {
         Comparator<Integer> byPosition = tieOrder == TieOrder.LOW_POSITION_FIRST ? Comparator.naturalOrder() : Comparator.reverseOrder();
         return Arrays.stream(candidates).boxed()
-                .sorted(Comparator.<Integer>comparingDouble(j -> Double.isNaN(scores[j]) ? Double.POSITIVE_INFINITY : -scores[j])
+                .sorted(Comparator.<Integer, Boolean>comparing(j -> Double.isNaN(scores[j]))
+                        .thenComparingDouble(j -> 0.0 - scores[j])
                         .thenComparing(byPosition))
                 .mapToInt(Integer::intValue).toArray();
     }

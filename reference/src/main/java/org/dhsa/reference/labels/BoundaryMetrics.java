@@ -54,7 +54,7 @@ public final class BoundaryMetrics {
 
     private static List<Integer> top(double[] scores, int[] counted, int k) {
         return Arrays.stream(counted).boxed()
-                .sorted(Comparator.<Integer>comparingDouble(i -> -scores[i]).thenComparing(Comparator.naturalOrder()))
+                .sorted(Comparator.<Integer>comparingDouble(i -> 0.0 - scores[i]).thenComparing(Comparator.naturalOrder()))
                 .limit(k).toList();
     }
 }
