@@ -13,9 +13,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// Which backends there are and whether each can run here.
-@Command(name = "backends", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Lists the backends: what each is, whether it can run on this machine, and if not, why and what to do.",
-            "The reference runs everywhere. Use a name from this list with --backend."})
+@Command(name = "backends", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Lists the backends and whether each can run here.",
+        description = {"", "What each is, and if it cannot run on this machine, why and what to do. The reference runs everywhere. Use a name from "
+                + "this list with --backend.", ""})
 final class BackendsCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print one JSON array instead of text.")

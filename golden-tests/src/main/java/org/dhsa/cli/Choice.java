@@ -8,7 +8,8 @@ import java.util.Locale;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/// Reads one of a few names: any case, `-` or `_`, and a beginning that fits only one of them. Offers the nearest otherwise.
+/// Reads one of a few names: any case, `-` or `_`; of a name of several words the first ones will do where they fit only one
+/// (`bf16` for `bf16-rounded`). Offers the nearest otherwise.
 final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
 
     private final Class<E> type;
@@ -22,7 +23,7 @@ final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
         List<E> all = List.of(type.getEnumConstants());
         String wanted = name(value);
         List<E> exact = all.stream().filter(e -> name(e.name()).equals(wanted)).toList();
-        List<E> fitting = exact.isEmpty() ? all.stream().filter(e -> name(e.name()).startsWith(wanted)).toList() : exact;
+        List<E> fitting = exact.isEmpty() ? all.stream().filter(e -> name(e.name()).startsWith(wanted + "-")).toList() : exact;
         if (fitting.size() == 1 && !wanted.isEmpty()) {
             return fitting.getFirst();
         }
@@ -36,10 +37,15 @@ final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
 
     /// `"dens" is not known; did you mean dense? There are: dense, dhsa`.
     static String unknown(String value, Collection<String> known) {
-        String nearest = known.stream().min(Comparator.comparingInt(k -> distance(value, k))).orElse("");
-        boolean near = distance(value, nearest) <= Math.max(2, nearest.length() / 3);
+        String nearest = known.stream().min(Comparator.comparingInt(k -> farness(value, k))).orElse("");
+        boolean near = farness(value, nearest) <= Math.max(2, value.length() / 3);
         return "\"" + value + "\" is not known" + (near ? "; did you mean " + nearest + "?" : ".")
                 + " There " + (known.size() == 1 ? "is only: " : "are: ") + String.join(", ", known);
+    }
+
+    /// Edit distance to the name or, a little further, to its beginning.
+    private static int farness(String value, String known) {
+        return Math.min(distance(value, known), 1 + distance(value, known.substring(0, Math.min(value.length(), known.length()))));
     }
 
     /// Edit distance, ignoring case.

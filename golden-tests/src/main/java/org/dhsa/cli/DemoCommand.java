@@ -22,6 +22,7 @@ import org.dhsa.demo.DemoPrompt;
 import org.dhsa.demo.DemoResult;
 import org.dhsa.demo.GoldenVerdicts;
 import org.dhsa.demo.NeedleSamples;
+import org.dhsa.demo.Provenance;
 import org.dhsa.demo.StageVerdict;
 import org.dhsa.demo.TextReport;
 import org.dhsa.forward.AttentionMode;
@@ -37,13 +38,17 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// The main job: one long prompt, answered with dense attention and with DHSA, and everything that can be said about it.
-@Command(name = "demo", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Answers a long prompt twice, with dense attention and with DHSA, and shows what each of them read: the chunks, the",
-            "share of query-key pairs, where the searched sentence ranks, how far the logits differ, and whether every stage still",
-            "agrees with the recordings of the original code. Writes one page with pictures, which opens by double click.",
+@Command(name = "demo", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Answers one long prompt with dense and with sparse attention and shows what each read.",
+        description = {"",
+            "Shows the chunks that were found, the share of query-key pairs that was read, where the searched sentence ranks, how far the "
+                    + "logits differ, and whether every stage still agrees with the recordings of the original code. Writes one page "
+                    + "with pictures, which opens by double click.",
             "",
-            "Without options it takes the small model of this project and one of its needle-in-a-haystack prompts of about 1,000 tokens.",
-            "With your own Gemma 2:  ./dhsa demo --model DIR --prompt-file F  (slow: this is the exact reference, not the fast path)", ""})
+            "Without options it takes the small model of this project and one of its needle-in-a-haystack prompts of about 1,000 tokens. "
+                    + "With your own Gemma 2 (slow: this is the exact reference, not the fast path):",
+            "",
+            "  ./dhsa demo --model DIR --prompt-file FILE", ""})
 final class DemoCommand implements Callable<Integer> {
 
     static final String PAGE = "demo.html";
@@ -141,6 +146,7 @@ final class DemoCommand implements Callable<Integer> {
         if (source.missing()) {
             notes.add("there is no boundary predictor for this model: chunks are " + UNIFORM_CHUNK + " tokens each; name one with --predictor");
         }
+        progress.clear();
         if (!json) {
             err.println("DHSA set-up: " + setUp.name() + ", chunks by " + source.description());
             err.flush();
@@ -167,7 +173,7 @@ final class DemoCommand implements Callable<Integer> {
                 seconds.put("goldens", verdicts.get().seconds());
                 seconds.put("all, two threads", since(begun));
                 return new DemoResult(name(opened), opened.config(), model.backend, setUp.name(), prompt, source.description(), d, s, t,
-                        verdicts.get().value(), seconds, model.model == null || setUp == SetUp.SMALL && NeedleSamples.existIn(opened.folder()), notes);
+                        verdicts.get().value(), seconds, Provenance.of(opened.folder(), Home.find().tinyModel()), notes);
             } catch (ExecutionException e) {
                 two.shutdownNow();
                 throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
@@ -244,6 +250,11 @@ final class DemoCommand implements Callable<Integer> {
             @Override
             public void newToken(int count) {
                 task.at("new token " + count);
+            }
+
+            @Override
+            public void done() {
+                task.done();
             }
         };
     }

@@ -18,9 +18,10 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// What is in a model folder or a file of tensors.
-@Command(name = "inspect", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Lists what is in a model folder, a safetensors file or a PyTorch .pt file: names, types, shapes, sizes, metadata.",
-            "Of a folder it also says what is missing or unexpected for Gemma 2; then the exit code is 2. No value is read.", ""})
+@Command(name = "inspect", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Lists what is in a model folder or a file of weights.",
+        description = {"", "Names, types, shapes, sizes and metadata; no value is read. Of a folder it also says what is missing or unexpected for "
+                + "Gemma 2; then the exit code is 2.", ""})
 final class InspectCommand implements Callable<Integer> {
 
     @Parameters(paramLabel = "PATH", description = "A model folder, *.safetensors, *.safetensors.index.json, or *.pt.")

@@ -5,10 +5,10 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /// `test` is run by the script, which needs no built program for it; here it is only explained.
-@Command(name = "test", mixinStandardHelpOptions = true, sortOptions = false,
-        description = {"Runs every test of every module: the golden matrix, the loader, the command line, the documentation.",
-            "No network is needed beyond the first download of libraries, no device and no other weights.",
-            "The last line says: N passed, N failed, N skipped."})
+@Command(name = "test", mixinStandardHelpOptions = true, sortOptions = false, abbreviateSynopsis = true,
+        header = "Runs every test of every module.",
+        description = {"", "The golden matrix, the loader, the command line, the documentation. No network is needed beyond the first download of "
+                + "libraries, no device and no other weights. The last line says: N passed, N failed, N skipped.", ""})
 final class TestCommand implements Callable<Integer> {
 
     @Option(names = "--require", paramLabel = "BACKEND", description = {"Fail if tests of this backend cannot run here (reference, "

@@ -26,6 +26,8 @@ public record DemoPage(DemoResult demo, int layer) {
                 .html("lead", lead())
                 .html("answers", demo.runs().stream().map(this::answer).collect(Collectors.joining()))
                 .html("bars", bars())
+                .text("local-note", demo.dhsa().count().localPrompt().share() == 1
+                        ? "A query in a local layer sees " + demo.config().slidingWindow() + " tokens at most; here that fits into the budget." : "")
                 .text("chunk-count", String.valueOf(demo.chunks().chunks()))
                 .text("chunk-source", demo.chunkSource())
                 .text("chunk-lengths", Text.lengths(demo.chunks()))
@@ -35,7 +37,7 @@ public record DemoPage(DemoResult demo, int layer) {
                 .html("time", rows(demo.seconds().entrySet().stream().map(e -> List.of(e.getKey(), Text.format("%.1f s", e.getValue()))).toList()))
                 .html("set-up", setUp())
                 .html("notes", paragraphs("note", demo.notes()))
-                .html("disclosure", demo.disclosure().stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
+                .html("disclosure", demo.provenance().disclosure().stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
                 .text("origin", prompt.origin())
                 .text("prompt-text", prompt.text())
                 .json("data", Json.compact(new PageData(demo, layer).json()))
@@ -113,7 +115,7 @@ public record DemoPage(DemoResult demo, int layer) {
         return "<p>Every stage against recordings of Google's and the authors' own code, on backend " + escape(demo.backend()) + ". " + verdict + "</p>"
                 + "<table class=\"numbers\"><thead><tr><th>Stage<th>Pass<th>Tied<th>Fail<th>Worst error<th>Allowed</thead><tbody>"
                 + rows(demo.goldens().stream().map(v -> List.of(v.stage(), String.valueOf(v.pass()), String.valueOf(v.nearTie()),
-                        String.valueOf(v.fail()), Text.error(v.worstError()), Text.error(v.budget()))).toList())
+                        String.valueOf(v.fail()), Text.error(v.worstError()), Text.allowed(v.budget()))).toList())
                 + "</tbody></table>";
     }
 

@@ -32,6 +32,10 @@ final class Text {
         return value == 0 ? "0" : format("%.1e", value);
     }
 
+    static String allowed(double budget) {
+        return budget == 0 ? "exact" : error(budget);
+    }
+
     /// On one line, cut to a length.
     static String snippet(String text, int length) {
         String line = text.replaceAll("\\s+", " ").strip();

@@ -116,14 +116,16 @@ final class DhsaAttention {
             return given;
         }
         if (layer > 0 && config.shareBoundaries()) {
+            probe.boundaries(layer, sharedBoundaries);
             return sharedBoundaries;
         }
         int length = keys.shape().extent("keyLen");
         Tensor logits = backend.boundaryPrediction()
                 .apply(new BoundaryPrediction.Input(keys, mode.predictor().orElseThrow())).logits();
+        probe.tensor(Stage.BOUNDARY_PREDICTION, layer, "raw_logits", logits);
         NonMaximumSuppression.Output found = backend.nonMaximumSuppression().apply(new NonMaximumSuppression.Input(
                 logits, mode.predictor().orElseThrow().window(), config.chunkBudget(length), config));
-        probe.tensor(Stage.BOUNDARY_PREDICTION, layer, "ratios", found.filled());
+        probe.tensor(Stage.NON_MAXIMUM_SUPPRESSION, layer, "ratios", found.filled());
         probe.boundaries(layer, found.boundaries());
         sharedBoundaries = found.boundaries();
         return found.boundaries();
@@ -223,7 +225,8 @@ final class DhsaAttention {
         double logit = backend.boundaryPrediction().apply(new BoundaryPrediction.Input(tail, mode.predictor().get()))
                 .logits().toDouble().at(window - 1);
         boolean candidate = config.theta().isEmpty() || logit > config.theta().getAsDouble();
-        boolean farEnough = position - (chunks.lastBoundary() - 1) > config.nmsWindow();
+        // before the first boundary nothing was accepted that could suppress
+        boolean farEnough = chunks.boundaries().chunks() == 1 || position - (chunks.lastBoundary() - 1) > config.nmsWindow();
         boolean roomLeft = chunks.boundaries().chunks() - 1 < config.chunkBudget(length);
         return candidate && farEnough && roomLeft ? Optional.of(position + 1) : Optional.empty();
     }

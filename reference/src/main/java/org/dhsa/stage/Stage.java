@@ -2,7 +2,8 @@ package org.dhsa.stage;
 
 /// Every stage that a backend may bring, in the order a token meets them.
 ///
-/// The slug is the stage's name everywhere: golden folder, documentation page, kernel file, test name.
+/// The slug is the stage's name everywhere: documentation page, kernel file, test name, and the stage that a comparison
+/// names.
 public enum Stage {
     EMBEDDING("embedding", Family.GEMMA2),
     RMS_NORM("rms-norm", Family.GEMMA2),

@@ -69,7 +69,7 @@ public final class KvCompression {
     /// @param maxCapacityPrompt   past keys that are kept (see each method for the exact meaning)
     /// @param headwiseSelection   every query head chooses for itself
     /// @param useGlobalScore      all queries score, not only the last ones; those before the window see the future too
-    /// @param sliding             no scores: the most recent past keys
+    /// @param sliding             no scores: the most recent past keys; upstream forgets it under headwise selection
     /// @param profile             UPSTREAM fails where the authors' code does and averages unlike tokens of one group; CORRECTED keeps
     ///                            everything and lets a group choose together
     public record Config(int windowSize, int maxCapacityPrompt, boolean headwiseSelection, boolean useGlobalScore, boolean sliding,
@@ -113,7 +113,8 @@ public final class KvCompression {
         int groups = heads / kvHeads;
         int past = scores[0].length;
         return IntStream.range(0, heads).mapToObj(head -> {
-            if (config.sliding()) {
+            boolean ignored = config.headwiseSelection() && config.profile() == Profile.UPSTREAM;
+            if (config.sliding() && !ignored) {
                 return IntStream.range(past - count, past).boxed().toList();
             }
             IntStream together = !config.headwiseSelection() ? IntStream.range(0, heads)

@@ -12,7 +12,7 @@ import org.dhsa.tensor.Tensor;
 ///     U[i, j] = M[chunk(i), chunk(j)]        causal: j ≤ i, else 0
 ///
 /// **Shapes** attention `[queryLen, keyLen]` (read), merged `[queryBlocks, chunks]` (new), unmerged as attention (new).
-/// **Reading** block means; the diagonal blocks of a causal matrix are triangles.
+/// **Reading** block means; the diagonal blocks of a causal matrix are triangles; an empty chunk is 0.
 /// **Golden** `merge_regions/0`, `merge_regions/1`.
 /// **Pitfall** the causal form takes it for granted that nothing stands above the diagonal.
 public final class MergeRegions {
@@ -36,7 +36,7 @@ public final class MergeRegions {
                     }
                 }
                 double n = boundaries.length(c);
-                merged.set(sum / (causal && c == d ? n * (n + 1) / 2 : n * boundaries.length(d)), c, d);
+                merged.set(sum / Math.max(1, causal && c == d ? n * (n + 1) / 2 : n * boundaries.length(d)), c, d);
             }
         }
         return merged;

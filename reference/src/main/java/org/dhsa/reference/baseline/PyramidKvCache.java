@@ -65,16 +65,16 @@ public final class PyramidKvCache {
 
     /// Tokens that a layer keeps of a prompt of this length.
     ///
-    /// @throws IllegalStateException upstream, if there is only one layer and the prompt is long enough for a pyramid
+    /// @throws IllegalStateException upstream, if there is only one layer, whatever the length
     public static int keptCount(int length, Pyramid pyramid) {
         int window = pyramid.config().windowSize();
         int capacity = pyramid.config().maxCapacityPrompt();
         int base = capacity - window;
-        if (length < capacity) {
-            return length;
-        }
         if (pyramid.layers() == 1 && pyramid.config().profile() == Profile.UPSTREAM) {
             throw new IllegalStateException("the authors' PyramidKV divides by layers - 1, which is 0; the corrected profile keeps " + capacity);
+        }
+        if (length < capacity) {
+            return length;
         }
         if (length < 2 * base || pyramid.layers() == 1) {
             return capacity;

@@ -15,7 +15,8 @@ import org.dhsa.tensor.Tensor;
 /// among them. The sliding variant looks at no score: it keeps the last topK keys. Fewer queries than keys means decoding: the
 /// last query stands at the last key.
 /// **Golden** `topk_attention/0` to `/4`, `topk_attention/decode_sliding`.
-/// **Pitfall** early rows have fewer than k keys with any attention; future keys, tied at 0, fill the list. Only the mask after
+/// **Pitfall** without the sliding variant the authors' code takes row i for position i, so that a query decoded alone always
+/// keeps key 0 instead of itself; here it stands at the end. Early rows have fewer than k keys with any attention; future keys, tied at 0, fill the list. Only the mask after
 /// the causal rule says anything.
 public final class TopKAttentionMask {
 

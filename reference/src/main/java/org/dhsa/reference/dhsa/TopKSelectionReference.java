@@ -127,7 +127,8 @@ public final class TopKSelectionReference implements TopKSelection {
     private static int[] rank(int[] candidates, double[] scores, TieOrder tieOrder) {
         Comparator<Integer> byPosition = tieOrder == TieOrder.LOW_POSITION_FIRST ? Comparator.naturalOrder() : Comparator.reverseOrder();
         return Arrays.stream(candidates).boxed()
-                .sorted(Comparator.<Integer>comparingDouble(j -> Double.isNaN(scores[j]) ? Double.POSITIVE_INFINITY : 0.0 - scores[j])
+                .sorted(Comparator.<Integer, Boolean>comparing(j -> Double.isNaN(scores[j]))
+                        .thenComparingDouble(j -> 0.0 - scores[j])
                         .thenComparing(byPosition))
                 .mapToInt(Integer::intValue).toArray();
     }

@@ -1,0 +1,256 @@
+package org.dhsa.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.PathMatcher;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.ServiceLoader;
+import java.util.concurrent.Callable;
+import java.util.function.Predicate;
+import java.util.regex.PatternSyntaxException;
+import org.dhsa.backend.Availability;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendProvider;
+import org.dhsa.golden.CaseResult;
+import org.dhsa.golden.Comparison;
+import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.golden.GoldenRun;
+import org.dhsa.golden.Verdict;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `dhsa golden check DIR`: does an implementation compute what the official ones computed?
+@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = GoldenCommand.Check.class,
+        header = "Compares a backend with recorded results of the official implementations.",
+        description = "A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
+                + "DHSA authors' own program made of them. The recordings of this project lie in golden-tests/recordings.")
+public final class GoldenCommand implements Callable<Integer> {
+
+    static final int GOOD = 0;
+    static final int DIFFERENT = 1;
+    static final int BAD_INPUT = 2;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        return BAD_INPUT;
+    }
+
+    /// Runs every case of a folder tree.
+    @Command(name = "check", mixinStandardHelpOptions = true, sortOptions = false,
+            header = "Checks every case under DIR, stage by stage and end to end.",
+            description = {
+                "Each stage is given the recorded inputs of that stage, so that the first table row that fails names the stage that is "
+                        + "wrong, not one that suffers from it. Where whole runs are recorded they are repeated end to end too.",
+                "",
+                "A case passes when every number is within the tolerance that the recording states and every list of keys is "
+                        + "the recorded one. \"near-tie\" means that only keys of exactly equal score were exchanged. \"not-covered\" means that "
+                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed."},
+            exitCodeListHeading = "%nExit codes:%n",
+            exitCodeList = {"0:everything that was compared agrees",
+                "1:a comparison failed, or nothing could be compared",
+                "2:DIR, a case in it, the backend or an option is not usable"},
+            footerHeading = "%nExamples:%n",
+            footer = {"  dhsa golden check golden-tests/recordings",
+                "  dhsa golden check golden-tests/recordings --filter 'dhsa_*/**' -v",
+                "  dhsa golden check my-recordings/e2e/long_prompt --json result.json"})
+    static final class Check implements Callable<Integer> {
+
+        @Parameters(paramLabel = "DIR", description = "a folder tree of cases, or one case folder")
+        private Path dir;
+
+        @Option(names = "--backend", paramLabel = "NAME", defaultValue = "reference", description = "what to check (default: ${DEFAULT-VALUE}); the command \"backends\" lists them")
+        private String backendName;
+
+        @Option(names = "--filter", paramLabel = "GLOB", description = "only cases whose id, such as dhsa_mask/random_0, matches; a plain family name selects the family")
+        private String filter;
+
+        @Option(names = "--json", paramLabel = "FILE", description = "write the results to FILE too, schema dhsa-golden-result/1")
+        private Path json;
+
+        @Option(names = {"-v", "--verbose"}, description = "show every comparison, not only the worst of each case")
+        private boolean verbose;
+
+        @Spec
+        private CommandSpec spec;
+
+        @Override
+        public Integer call() {
+            PrintWriter err = spec.commandLine().getErr();
+            try {
+                Predicate<String> selected = filter();
+                requireWritable(json);
+                BackendProvider provider = provider();
+                try (Backend backend = provider.open()) {
+                    return run(backend, provider, selected);
+                }
+            } catch (GoldenFormatException | Unusable e) {
+                err.println("dhsa: " + e.getMessage());
+            } catch (IOException | UncheckedIOException e) {
+                err.println("dhsa: " + dir + " cannot be read: " + e.getMessage());
+            }
+            err.flush();
+            return BAD_INPUT;
+        }
+
+        private int run(Backend backend, BackendProvider provider, Predicate<String> selected) throws GoldenFormatException, IOException, Unusable {
+            PrintWriter out = spec.commandLine().getOut();
+            boolean progress = json == null && System.console() != null && System.console().isTerminal();
+            int[] done = {0};
+            GoldenRun run = GoldenRun.of(dir, backend, selected, result -> {
+                clear(progress);
+                out.println(line(result));
+                if (verbose) {
+                    result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
+                }
+                out.flush();
+                if (progress) {
+                    System.err.print(++done[0] + " cases checked, going on ...");
+                    System.err.flush();
+                }
+            });
+            clear(progress);
+            stageTable(run, out);
+            divergences(run, out);
+            totals(run, out);
+            out.flush();
+            if (json != null) {
+                writeJson(run, backend, provider);
+            }
+            return run.exitCode();
+        }
+
+        /// Takes the progress line away.
+        private static void clear(boolean progress) {
+            if (progress) {
+                System.err.print("\r\u001b[K");
+                System.err.flush();
+            }
+        }
+
+        private void writeJson(GoldenRun run, Backend backend, BackendProvider provider) throws Unusable {
+            String device = provider.probe() instanceof Availability.Available available ? available.description() : "";
+            String version = Optional.ofNullable(GoldenRun.class.getPackage().getImplementationVersion()).orElse("development");
+            try {
+                run.writeJson(json, new GoldenRun.Implementation("dhsa-java", version, backend.name(), device));
+            } catch (IOException e) {
+                throw new Unusable("cannot write " + json + ": " + e);
+            }
+        }
+
+        private static String line(CaseResult result) {
+            String worst = result.worst().filter(c -> c.budget() > 0 && Double.isFinite(c.maxAbs()))
+                    .map(c -> String.format(Locale.ROOT, "   worst error %.1e of %.1e", c.maxAbs(), c.budget())).orElse("");
+            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst;
+            return String.format(Locale.ROOT, "%-11s %-32s %4d comparisons%s", result.verdict().slug(), result.id(), result.comparisons().size(), what);
+        }
+
+        private static void stageTable(GoldenRun run, PrintWriter out) {
+            out.println();
+            out.println(String.format(Locale.ROOT, "%-24s %6s %9s %6s %12s %9s  %s", "stage", "pass", "near-tie", "fail", "worst error", "allowed", "where"));
+            for (GoldenRun.StageSummary s : run.byStage().values()) {
+                out.println(String.format(Locale.ROOT, "%-24s %6d %9d %6d %12s %9s  %s", s.stage(), s.pass(), s.nearTie(), s.fail(),
+                        number(s.worstError()), s.budget() == 0 ? "exact" : number(s.budget()), s.worstError() == 0 ? "" : s.worstWhere()));
+            }
+        }
+
+        private static void divergences(GoldenRun run, PrintWriter out) {
+            for (CaseResult result : run.cases()) {
+                if (result.verdict() == Verdict.FAIL || result.verdict() == Verdict.ERROR || result.verdict() == Verdict.NEAR_TIE) {
+                    out.println();
+                    out.println(result.id() + ": " + result.verdict().slug() + ", first divergence");
+                    result.firstDivergence().ifPresent(c -> out.println("  " + detail(c)));
+                }
+            }
+        }
+
+        private static String detail(Comparison c) {
+            String where = c.where();
+            if (c.verdict() == Verdict.PASS) {
+                return where + ", worst error " + number(c.maxAbs()) + " of " + number(c.budget());
+            }
+            if (c.verdict() == Verdict.ERROR || c.worstIndex().isEmpty()) {
+                return where;
+            }
+            return where + System.lineSeparator() + "  at " + c.worstIndex() + ": expected " + c.expected() + ", actual " + c.actual() + ", error "
+                    + number(c.maxAbs()) + ", allowed " + number(c.budget());
+        }
+
+        private static String number(double value) {
+            if (value == Math.rint(value) && Math.abs(value) < 1e6) {
+                return Long.toString((long) value);
+            }
+            return Double.isFinite(value) ? String.format(Locale.ROOT, "%.1e", value) : Double.toString(value);
+        }
+
+        private static void totals(GoldenRun run, PrintWriter out) {
+            out.println();
+            out.println(run.cases().size() + " cases: " + run.count(Verdict.PASS) + " pass, " + run.count(Verdict.NEAR_TIE) + " near-tie, "
+                    + run.count(Verdict.FAIL) + " fail, " + run.count(Verdict.ERROR) + " error, " + run.count(Verdict.NOT_COVERED) + " not-covered; "
+                    + run.comparisons() + " comparisons"
+                    + (run.materials().isEmpty() ? "" : "; weights shared by cases: " + String.join(", ", run.materials())));
+            if (run.comparisons() == 0) {
+                out.println("Nothing was compared.");
+            }
+        }
+
+        /// By id; a word without a slash is a family.
+        private Predicate<String> filter() throws Unusable {
+            if (filter == null) {
+                return id -> true;
+            }
+            try {
+                PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + (filter.contains("/") || filter.contains("*") ? filter : filter + "/**"));
+                return id -> matcher.matches(Path.of(id));
+            } catch (PatternSyntaxException e) {
+                throw new Unusable("--filter " + filter + " is not a glob: " + e.getDescription());
+            }
+        }
+
+        private static void requireWritable(Path file) throws Unusable {
+            if (file == null) {
+                return;
+            }
+            Path folder = file.toAbsolutePath().getParent();
+            if (folder == null || !Files.isDirectory(folder) || !Files.isWritable(folder) || Files.isDirectory(file)) {
+                throw new Unusable("cannot write " + file + ": " + (Files.isDirectory(file) ? "it is a folder" : folder + " is not a folder that can be written to"));
+            }
+        }
+
+        private BackendProvider provider() throws Unusable {
+            List<String> names = new ArrayList<>();
+            for (BackendProvider provider : ServiceLoader.load(BackendProvider.class)) {
+                names.add(provider.name());
+                if (provider.name().equals(backendName)) {
+                    return switch (provider.probe()) {
+                        case Availability.Available available -> provider;
+                        case Availability.Missing(String why, String remedy) -> throw new Unusable("the backend " + backendName + " cannot run here: " + why + " (" + remedy + ")");
+                    };
+                }
+            }
+            throw new Unusable("there is no backend " + backendName + "; there are: " + String.join(", ", names));
+        }
+    }
+
+    /// An option that cannot be used, with the reason.
+    private static final class Unusable extends Exception {
+        private static final long serialVersionUID = 1;
+
+        Unusable(String message) {
+            super(message);
+        }
+    }
+}
