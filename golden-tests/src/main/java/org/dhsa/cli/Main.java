@@ -27,13 +27,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "",
             "Every command explains itself:   ./dhsa COMMAND --help", ""
         },
-<<<<<<< HEAD
-        subcommands = {DemoCommand.class, GenerateCommand.class, InspectCommand.class, BackendsCommand.class, TestCommand.class, SynthCommand.class,
-            HelpCommand.class},
-=======
         subcommands = {DemoCommand.class, GenerateCommand.class, InspectCommand.class, GoldenCommand.class, BackendsCommand.class,
             TestCommand.class, HelpCommand.class},
->>>>>>> main
         footer = {"", "Exit codes: 0 good, 1 a comparison failed, 2 the input cannot be used."})
 public final class Main {
 
