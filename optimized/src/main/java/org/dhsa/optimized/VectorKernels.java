@@ -6,6 +6,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The inner loops on the JDK Vector API.
@@ -39,6 +40,13 @@ final class VectorKernels implements Kernels {
     private static final IntVector CROSS_2 = butterfly(2, false);
     private static final IntVector KEEP_1 = butterfly(1, true);
     private static final IntVector CROSS_1 = butterfly(1, false);
+
+    /// Lane l takes lane `l xor step`. `reduceLanes` adds in another order once its code is compiled, so that the same
+    /// call gives other bits before and after; this order is fixed.
+    private static final VectorShuffle<Float> BY_8 = VectorShuffle.fromOp(S, l -> (l ^ 8) % LANES);
+    private static final VectorShuffle<Float> BY_4 = VectorShuffle.fromOp(S, l -> (l ^ 4) % LANES);
+    private static final VectorShuffle<Float> BY_2 = VectorShuffle.fromOp(S, l -> l ^ 2);
+    private static final VectorShuffle<Float> BY_1 = VectorShuffle.fromOp(S, l -> l ^ 1);
 
     private static VectorSpecies<Float> species() {
         String bits = System.getProperty(BITS_PROPERTY, "");
@@ -157,10 +165,30 @@ final class VectorKernels implements Kernels {
             l3 = w3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().fma(e, l3);
             h3 = w3.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().fma(o, h3);
         }
-        out[outOffset] = l0.add(h0).reduceLanes(VectorOperators.ADD);
-        out[outOffset + 1] = l1.add(h1).reduceLanes(VectorOperators.ADD);
-        out[outOffset + 2] = l2.add(h2).reduceLanes(VectorOperators.ADD);
-        out[outOffset + 3] = l3.add(h3).reduceLanes(VectorOperators.ADD);
+        l0 = l0.add(h0);
+        l1 = l1.add(h1);
+        l2 = l2.add(h2);
+        l3 = l3.add(h3);
+        if (LANES >= 16) {
+            l0 = l0.add(l0.rearrange(BY_8));
+            l1 = l1.add(l1.rearrange(BY_8));
+            l2 = l2.add(l2.rearrange(BY_8));
+            l3 = l3.add(l3.rearrange(BY_8));
+        }
+        if (LANES >= 8) {
+            l0 = l0.add(l0.rearrange(BY_4));
+            l1 = l1.add(l1.rearrange(BY_4));
+            l2 = l2.add(l2.rearrange(BY_4));
+            l3 = l3.add(l3.rearrange(BY_4));
+        }
+        l0 = l0.add(l0.rearrange(BY_2));
+        l1 = l1.add(l1.rearrange(BY_2));
+        l2 = l2.add(l2.rearrange(BY_2));
+        l3 = l3.add(l3.rearrange(BY_2));
+        out[outOffset] = l0.add(l0.rearrange(BY_1)).lane(0);
+        out[outOffset + 1] = l1.add(l1.rearrange(BY_1)).lane(0);
+        out[outOffset + 2] = l2.add(l2.rearrange(BY_1)).lane(0);
+        out[outOffset + 3] = l3.add(l3.rearrange(BY_1)).lane(0);
         for (; p < k; p++) {
             float x = (p & 1) == 0 ? even[p / 2] : odd[p / 2];
             for (int n = 0; n < 4; n++) {
@@ -178,7 +206,15 @@ final class VectorKernels implements Kernels {
             s0 = FloatVector.fromArray(S, a, aOffset + i).fma(FloatVector.fromArray(S, b, bOffset + i), s0);
             s1 = FloatVector.fromArray(S, a, aOffset + i + LANES).fma(FloatVector.fromArray(S, b, bOffset + i + LANES), s1);
         }
-        float sum = s0.add(s1).reduceLanes(VectorOperators.ADD);
+        s0 = s0.add(s1);
+        if (LANES >= 16) {
+            s0 = s0.add(s0.rearrange(BY_8));
+        }
+        if (LANES >= 8) {
+            s0 = s0.add(s0.rearrange(BY_4));
+        }
+        s0 = s0.add(s0.rearrange(BY_2));
+        float sum = s0.add(s0.rearrange(BY_1)).lane(0);
         for (; i < n; i++) {
             sum += a[aOffset + i] * b[bOffset + i];
         }

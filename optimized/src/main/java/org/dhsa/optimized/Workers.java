@@ -47,10 +47,10 @@ final class Workers implements AutoCloseable {
             helpers.add(pool.submit(() -> drain(next, count, task, worker)));
         }
         boolean interrupted = false;
-        RuntimeException failure = null;
+        Throwable failure = null;
         try {
             drain(next, count, task, 0);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             failure = e;
         }
         interrupted = Thread.currentThread().isInterrupted();
@@ -60,8 +60,10 @@ final class Workers implements AutoCloseable {
         for (Future<?> helper : helpers) {
             failure = await(helper, failure);
         }
-        if (failure != null) {
-            throw failure;
+        switch (failure) {
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case null, default -> { }
         }
         if (Thread.currentThread().isInterrupted() || interrupted) {
             throw new CancellationException("interrupted");
@@ -78,7 +80,7 @@ final class Workers implements AutoCloseable {
     }
 
     /// Waits for a helper even if interrupted meanwhile: it writes into buffers that the caller owns.
-    private static RuntimeException await(Future<?> helper, RuntimeException earlier) {
+    private static Throwable await(Future<?> helper, Throwable earlier) {
         boolean interrupted = false;
         try {
             while (true) {
@@ -91,7 +93,7 @@ final class Workers implements AutoCloseable {
                     if (earlier != null) {
                         return earlier;
                     }
-                    return e.getCause() instanceof RuntimeException r ? r : new IllegalStateException(e.getCause());
+                    return e.getCause();
                 }
             }
         } finally {
