@@ -5,6 +5,7 @@ import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.LayerKind;
+import org.dhsa.model.WeightTensor;
 import org.dhsa.reference.dhsa.NonMaximumSuppressionReference;
 import org.dhsa.stage.BoundaryPrediction;
 import org.dhsa.stage.ChunkRepresentation;
@@ -62,6 +63,14 @@ public final class OptimizedBackend implements Backend {
     /// For people: `Vector API, 512 bit, 2 threads`.
     public String description() {
         return kernels.description() + ", " + workers.threads() + (workers.threads() == 1 ? " thread" : " threads");
+    }
+
+    /// One matrix product, as every projection of the model does it: `Y = X Wᵀ`.
+    ///
+    /// @param x `[rows, k]` (read)
+    /// @param y `[rows, n]` (overwritten)
+    public void project(float[] x, int rows, WeightTensor weight, float[] y) {
+        gemm.multiply(x, 0, Math.toIntExact(weight.dim(1)), rows, weight, y, 0);
     }
 
     @Override
