@@ -292,7 +292,10 @@ final class EndToEndCheck implements FamilyCheck {
         }
 
         private void foundBoundaries(int b, ForwardRecorder seen) throws GoldenFormatException {
-            shown(b, seen, 0, "ratios", "ratios", "keyLen");
+            if (golden.has("ratios") && seen.last(0, "ratios").isPresent()) {
+                // the filled ends are constants: what can differ is the prediction
+                check.close(Stage.BOUNDARY_PREDICTION, 0, "ratios", golden.tensor("ratios").row(b, "keyLen"), seen.last(0, "ratios").get().value());
+            }
             if (predictor.isPresent()) {
                 check.exact(Stage.NON_MAXIMUM_SUPPRESSION.slug(), 0, "boundaries", "chunks", golden.tensor("boundaries").rowInts(b),
                         seen.boundaries().orElseThrow(() -> new CaseCheck.Broken("the forward pass showed no boundaries")).toArray());
