@@ -22,6 +22,7 @@ import org.dhsa.demo.DemoPrompt;
 import org.dhsa.demo.DemoResult;
 import org.dhsa.demo.GoldenVerdicts;
 import org.dhsa.demo.NeedleSamples;
+import org.dhsa.demo.Provenance;
 import org.dhsa.demo.StageVerdict;
 import org.dhsa.demo.TextReport;
 import org.dhsa.forward.AttentionMode;
@@ -145,6 +146,7 @@ final class DemoCommand implements Callable<Integer> {
         if (source.missing()) {
             notes.add("there is no boundary predictor for this model: chunks are " + UNIFORM_CHUNK + " tokens each; name one with --predictor");
         }
+        progress.clear();
         if (!json) {
             err.println("DHSA set-up: " + setUp.name() + ", chunks by " + source.description());
             err.flush();
@@ -171,7 +173,7 @@ final class DemoCommand implements Callable<Integer> {
                 seconds.put("goldens", verdicts.get().seconds());
                 seconds.put("all, two threads", since(begun));
                 return new DemoResult(name(opened), opened.config(), model.backend, setUp.name(), prompt, source.description(), d, s, t,
-                        verdicts.get().value(), seconds, model.model == null || setUp == SetUp.SMALL && NeedleSamples.existIn(opened.folder()), notes);
+                        verdicts.get().value(), seconds, Provenance.of(opened.folder(), Home.find().tinyModel()), notes);
             } catch (ExecutionException e) {
                 two.shutdownNow();
                 throw e.getCause() instanceof RuntimeException cause ? cause : new IllegalStateException(e.getCause());
@@ -248,6 +250,11 @@ final class DemoCommand implements Callable<Integer> {
             @Override
             public void newToken(int count) {
                 task.at("new token " + count);
+            }
+
+            @Override
+            public void done() {
+                task.done();
             }
         };
     }

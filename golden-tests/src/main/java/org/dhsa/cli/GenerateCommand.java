@@ -33,7 +33,8 @@ import picocli.CommandLine.Spec;
         description = {"",
             "Without --model the small model of this project answers; it only knows its own toy language. Try:",
             "",
-            "  ./dhsa generate \"The special magic number for copper is 44135. The special magic number for copper is\"", ""})
+            "  ./dhsa generate \"The special magic number for copper is 44135. What is the special magic number for",
+            "  copper? The special magic number for copper is\"", ""})
 final class GenerateCommand implements Callable<Integer> {
 
     enum Attention { DENSE, DHSA }
@@ -97,6 +98,7 @@ final class GenerateCommand implements Callable<Integer> {
         dhsa.resolve(SetUp.SMALL.config().with(b -> b.budget = Integer.MAX_VALUE));
         try (Progress progress = Progress.on(err, json); Backend backend = Backends.open(model.backend); Gemma2Model opened = model.open(err, progress)) {
             int[] ids = noBos ? opened.tokenizer().encode(text) : opened.tokenizer().encodeWithBos(text);
+            progress.clear();
             warnIfTooLong(ids.length, opened, err);
             AttentionMode mode = mode(opened, ids.length, err);
             AttentionCount count = new AttentionCount();
@@ -113,7 +115,7 @@ final class GenerateCommand implements Callable<Integer> {
             StringBuilder answer = new StringBuilder();
             Generator.Result result = Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, maxNewTokens,
                     opened.config().eosTokenIds(), sampler, id -> {
-                        progress.close();
+                        progress.clear();
                         String piece = decoder.accept(id);
                         answer.append(piece);
                         show(out, piece);

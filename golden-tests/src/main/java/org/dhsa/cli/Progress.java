@@ -85,9 +85,13 @@ public final class Progress implements AutoCloseable {
         return seconds < 90 ? Math.round(seconds) + " s" : Math.round(seconds / 60) + " min";
     }
 
-    /// Wipes the line.
     @Override
-    public synchronized void close() {
+    public void close() {
+        clear();
+    }
+
+    /// Wipes the line, so that something else can be printed; the next report writes it again.
+    public synchronized void clear() {
         parts.clear();
         if (shown && width > 0) {
             err.print("\r" + " ".repeat(width) + "\r");

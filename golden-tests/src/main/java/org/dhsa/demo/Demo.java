@@ -30,6 +30,8 @@ public record Demo(Gemma2Model model, Tokenizer tokenizer, EmbeddingScale scale,
         void layerDone(int layer, int layers);
 
         void newToken(int count);
+
+        void done();
     }
 
     public Callable<AttentionRun> dense(Watcher watcher) {
@@ -71,6 +73,7 @@ public record Demo(Gemma2Model model, Tokenizer tokenizer, EmbeddingScale scale,
             Generator.Result result = Generator.run(
                     forward.open(mode, trace.isPresent() ? Probes.all(count, trace.get(), progress) : Probes.all(count, progress)),
                     prompt.ids(), maxNewTokens, model.config().eosTokenIds(), Sampler.greedy(), id -> watcher.newToken(++made[0]));
+            watcher.done();
             String answer = tokenizer.decode(result.answer());
             Optional<DhsaConfig> config = mode instanceof AttentionMode.Dhsa d ? Optional.of(d.config()) : Optional.empty();
             return new AttentionRun(title, note, config, result, answer, texts(result.answer()),

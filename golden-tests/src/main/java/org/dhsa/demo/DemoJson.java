@@ -42,7 +42,7 @@ public final class DemoJson {
                 .put("fail", v.fail()).put("worst_error", v.worstError()).put("budget", v.budget()));
         root.set("seconds", Json.MAPPER.valueToTree(demo.seconds()));
         root.set("notes", Json.MAPPER.valueToTree(demo.notes()));
-        root.set("disclosure", Json.MAPPER.valueToTree(demo.disclosure()));
+        root.set("disclosure", Json.MAPPER.valueToTree(demo.provenance().disclosure()));
         return root;
     }
 

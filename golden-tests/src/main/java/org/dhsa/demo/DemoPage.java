@@ -37,7 +37,7 @@ public record DemoPage(DemoResult demo, int layer) {
                 .html("time", rows(demo.seconds().entrySet().stream().map(e -> List.of(e.getKey(), Text.format("%.1f s", e.getValue()))).toList()))
                 .html("set-up", setUp())
                 .html("notes", paragraphs("note", demo.notes()))
-                .html("disclosure", demo.disclosure().stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
+                .html("disclosure", demo.provenance().disclosure().stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
                 .text("origin", prompt.origin())
                 .text("prompt-text", prompt.text())
                 .json("data", Json.compact(new PageData(demo, layer).json()))

@@ -135,7 +135,7 @@ public final class TextReport {
 
     private void disclosure() {
         heading("To be said with these numbers");
-        demo.disclosure().forEach(sentence -> out.println(wrap(sentence)));
+        demo.provenance().disclosure().forEach(sentence -> out.println(wrap(sentence)));
     }
 
     private static String wrap(String text) {

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import org.dhsa.demo.Provenance;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -84,6 +86,19 @@ class DemoCommandTest {
         assertThat(json.path("chunks").path("count").intValue()).isEqualTo(8);
         assertThat(json.path("runs")).hasSize(3);
         assertThat(json.path("page").textValue()).endsWith("demo.html");
+    }
+
+    @Test
+    void whatIsDisclosedFollowsTheWeightsNotTheFolder() throws IOException {
+        Path variant = Cli.TINY.resolve("without-chunk-loss");
+        Cli.copyOfTinyModel(folder);
+        assertThat(Provenance.of(Cli.TINY, Cli.TINY)).isEqualTo(Provenance.WITH_CHUNK_LOSS);
+        assertThat(Provenance.of(folder, Cli.TINY)).isEqualTo(Provenance.WITH_CHUNK_LOSS);
+        assertThat(Provenance.of(variant, Cli.TINY)).isEqualTo(Provenance.WITHOUT_CHUNK_LOSS);
+        Files.copy(variant.resolve("model.safetensors"), folder.resolve("model.safetensors"), StandardCopyOption.REPLACE_EXISTING);
+        assertThat(Provenance.of(folder, Cli.TINY)).isEqualTo(Provenance.WITHOUT_CHUNK_LOSS);
+        Files.write(folder.resolve("model.safetensors"), new byte[100]);
+        assertThat(Provenance.of(folder, Cli.TINY)).isEqualTo(Provenance.OTHER);
     }
 
     private String page(String... options) throws IOException {
