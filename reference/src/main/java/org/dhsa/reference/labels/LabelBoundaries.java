@@ -61,6 +61,10 @@ public final class LabelBoundaries {
         DoubleTensor attention = MeanAttention.of(in.query(), in.key(), in.rule(), in.masked());
         DoubleTensor ratios = AttentionMassRatio.apply(new AttentionMassRatio.Input(attention, in.window(), in.span(), true)).ratio();
         int[] accepted = NonMaximumSuppressionReference.accept(ratios.data(), in.rules());
+        if (accepted.length == 0 && in.rules().emptyWithoutCandidates()) {
+            throw new IllegalStateException("no ratio is above theta " + in.rules().theta()
+                    + ": the authors' code fails here; lower theta or use rules without emptyWithoutCandidates");
+        }
         return new Output(ratios, NonMaximumSuppressionReference.boundaries(accepted, ratios.data().length));
     }
 }

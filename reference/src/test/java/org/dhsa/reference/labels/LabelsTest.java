@@ -2,6 +2,7 @@ package org.dhsa.reference.labels;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 import static org.dhsa.recording.Close.assertClose;
 import static org.dhsa.testing.Tensors.keys;
@@ -103,6 +104,8 @@ class LabelsTest {
         LabelBoundaries.Output out = LabelBoundaries.apply(new LabelBoundaries.Input(query, keys(0, 0, 0, 0),
                 MeanAttention.upstreamRule(1), true, 1, OptionalInt.empty(), corrected));
         assertThat(out.boundaries()).isEqualTo(Boundaries.of(0, 4));
+        assertThatIllegalStateException().isThrownBy(() -> LabelBoundaries.apply(LabelBoundaries.Input.upstream(query, keys(0, 0, 0, 0),
+                true, 1, 1, 8, OptionalDouble.of(1e9), 0, OptionalInt.empty()))).withMessageContaining("no ratio is above theta");
     }
 
     @Test
