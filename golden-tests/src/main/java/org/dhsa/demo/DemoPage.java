@@ -55,7 +55,7 @@ public record DemoPage(DemoResult demo, int layer) {
         AttentionCount.Pairs dense = demo.dense().count().globalPrompt();
         AttentionCount.Pairs sparse = demo.dhsa().count().globalPrompt();
         AttentionCount.Pairs fresh = demo.dhsa().count().globalDecoded();
-        String newTokens = fresh.visible() == 0 ? "" : " and each new token " + Text.percent(fresh.share());
+        String newTokens = fresh.visible() == 0 ? "" : ", and a new token <b>" + Text.percent(fresh.share()) + "</b> of what it could";
         return "Dense attention read <b>" + Text.count(dense.read()) + "</b> query-key pairs in the global layers. DHSA read <b>"
                 + Text.count(sparse.read()) + "</b> of them, <b>" + Text.percent(sparse.share()) + "</b>" + newTokens + ". "
                 + demo.chunks().chunks() + " chunks were found in the text; which of them a query reads is decided by the pictures below.";
