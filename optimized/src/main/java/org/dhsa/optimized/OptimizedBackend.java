@@ -3,6 +3,7 @@ package org.dhsa.optimized;
 import java.util.EnumSet;
 import java.util.Set;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.LayerKind;
 import org.dhsa.model.WeightTensor;
@@ -36,6 +37,7 @@ public final class OptimizedBackend implements Backend {
     public static final String NAME = "optimized";
 
     private final Kernels kernels;
+    private final boolean bf16Cache;
     private final Workers workers;
     private final Gemm gemm;
     private final TiledAttention attention;
@@ -44,11 +46,17 @@ public final class OptimizedBackend implements Backend {
 
     /// @param threads threads that share the work; results are the same bits for every number
     public OptimizedBackend(int threads) {
-        this(KernelChoice.best(), threads);
+        this(KernelChoice.best(), threads, false);
     }
 
-    OptimizedBackend(Kernels kernels, int threads) {
+    public OptimizedBackend(BackendOptions options) {
+        this(KernelChoice.best(), options.threads().orElse(Runtime.getRuntime().availableProcessors()),
+                options.kv() == BackendOptions.KvType.BF16);
+    }
+
+    OptimizedBackend(Kernels kernels, int threads, boolean bf16Cache) {
         this.kernels = kernels;
+        this.bf16Cache = bf16Cache;
         this.workers = new Workers(threads);
         this.gemm = new Gemm(kernels, workers);
         this.attention = new TiledAttention(kernels, workers);
@@ -57,7 +65,7 @@ public final class OptimizedBackend implements Backend {
 
     /// The scalar twin: the honest FP32 baseline of the goldens.
     public static OptimizedBackend scalar(int threads) {
-        return new OptimizedBackend(new ScalarKernels(), threads);
+        return new OptimizedBackend(new ScalarKernels(), threads, false);
     }
 
     /// For people: `Vector API, 512 bit, 2 threads`.
@@ -170,7 +178,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
-        return new FloatLayerCache(kvHeads, headDim, kind);
+        return new RollingLayerCache(kvHeads, headDim, kind, bf16Cache);
     }
 
     @Override
@@ -180,6 +188,11 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
+        if (keys instanceof Bf16Tensor half) {
+            int dim = half.shape().extent("headDim");
+            return new Bf16Tensor(Shape.of("kvHeads", half.shape().extent("kvHeads"), "keyLen", to - from, "headDim", dim),
+                    half.data(), half.offset() + from * dim, half.stride());
+        }
         FloatTensor all = FloatTensor.of(keys);
         int headDim = all.shape().extent("headDim");
         return new FloatTensor(Shape.of("kvHeads", all.shape().extent("kvHeads"), "keyLen", to - from, "headDim", headDim),
