@@ -33,6 +33,7 @@ public record DemoPage(DemoResult demo, int layer) {
                 .text("chunk-lengths", Text.lengths(demo.chunks()))
                 .html("needle", needle())
                 .html("logits", logits())
+                .html("backends", backends())
                 .html("goldens", goldens())
                 .html("time", rows(demo.seconds().entrySet().stream().map(e -> List.of(e.getKey(), Text.format("%.1f s", e.getValue()))).toList()))
                 .html("set-up", setUp())
@@ -105,6 +106,16 @@ public record DemoPage(DemoResult demo, int layer) {
     private String logits() {
         return rows(demo.sparseRuns().stream()
                 .map(run -> List.of(run.title(), Text.number(run.logitDifference(demo.dense())))).toList());
+    }
+
+    private String backends() {
+        if (demo.twins().isEmpty()) {
+            return "";
+        }
+        return "<h2>The same on another backend</h2><p>Each run again on " + escape(demo.twins().getFirst().backend()) + ", beside " + escape(demo.backend()) + ":</p>"
+                + "<table class=\"numbers\"><thead><tr><th>Run<th>Answer<th>Largest logit difference<th>Time</thead><tbody>"
+                + rows(demo.twins().stream().map(t -> List.of(t.run(), t.same() ? "the same" : "ANOTHER", Text.error(t.logits()),
+                        Text.format("%.2f s, was %.2f s", t.seconds(), t.ours()))).toList()) + "</tbody></table>";
     }
 
     private String goldens() {
