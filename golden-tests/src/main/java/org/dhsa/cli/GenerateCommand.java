@@ -41,6 +41,9 @@ final class GenerateCommand implements Callable<Integer> {
 
     enum Attention { DENSE, DHSA }
 
+    /// Parameters times tokens: a second or more of work.
+    private static final long WORTH_WARMING = 100_000_000_000L;
+
     @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "The text to continue.")
     String prompt;
 
@@ -113,6 +116,7 @@ final class GenerateCommand implements Callable<Integer> {
                     reading.at("layer", layer + 1, total);
                 }
             };
+            warmUp(backend, opened, ids.length, progress);
             Gemma2Forward forward = new Gemma2Forward(opened.config(), opened.weights(), backend, model.embeddingScale);
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
             StringBuilder answer = new StringBuilder();
@@ -129,6 +133,17 @@ final class GenerateCommand implements Callable<Integer> {
             out.println(json ? Json.pretty(report(opened, backendName, mode, ids, result, answer.toString(), count, chunks)) : "");
             out.flush();
             return 0;
+        }
+    }
+
+    /// Worth its time only when the prompt is work for seconds.
+    private static void warmUp(Backend backend, Gemma2Model opened, int tokens, Progress progress) {
+        long parameters = opened.checkpoint().files().stream().mapToLong(f -> f.toFile().length() / 2).sum();
+        if (parameters * tokens > WORTH_WARMING) {
+            Progress.Task task = progress.task("warming up");
+            task.at("kernels");
+            backend.warmUp();
+            task.done();
         }
     }
 

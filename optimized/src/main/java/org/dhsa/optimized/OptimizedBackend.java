@@ -1,5 +1,6 @@
 package org.dhsa.optimized;
 
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 import org.dhsa.backend.Backend;
@@ -71,6 +72,11 @@ public final class OptimizedBackend implements Backend {
     /// For people: `Vector API, 512 bit, 2 threads`.
     public String description() {
         return kernels.description() + ", " + workers.threads() + (workers.threads() == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public void warmUp() {
+        WarmUp.run(this, Duration.ofSeconds(8));
     }
 
     /// One matrix product, as every projection of the model does it: `Y = X Wᵀ`.
