@@ -5,12 +5,14 @@ import java.util.List;
 import java.util.ServiceLoader;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.BackendProvider;
 
 /// The backends on the class path.
 final class Backends {
 
     static final String DEFAULT = "reference";
+    static final String FAST = "optimized";
 
     private Backends() {}
 
@@ -21,12 +23,17 @@ final class Backends {
                 .toList();
     }
 
-    static Backend open(String name) {
+    /// Whether a backend can run here.
+    static boolean available(String name) {
+        return providers().stream().anyMatch(p -> p.name().equals(name) && p.probe() instanceof Availability.Available);
+    }
+
+    static Backend open(String name, BackendOptions options) {
         BackendProvider provider = providers().stream().filter(p -> p.name().equals(name)).findFirst()
                 .orElseThrow(() -> new BadInput("--backend: " + Choice.unknown(name, providers().stream().map(BackendProvider::name).toList())
                         + ". ./dhsa backends says what each needs."));
         return switch (provider.probe()) {
-            case Availability.Available available -> provider.open();
+            case Availability.Available available -> provider.open(options);
             case Availability.Missing(String why, String remedy) ->
                     throw new BadInput("The backend " + name + " cannot run here: " + why + ". What to do: " + remedy + ".");
         };

@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.dhsa.backend.Backend;
 import org.dhsa.demo.AttentionRun;
+import org.dhsa.demo.BackendTwin;
 import org.dhsa.demo.Demo;
 import org.dhsa.demo.DemoJson;
 import org.dhsa.demo.DemoPage;
@@ -155,7 +156,8 @@ final class DemoCommand implements Callable<Integer> {
         Map<String, Double> seconds = new LinkedHashMap<>();
         seconds.put("loading", since(begun));
 
-        Demo demo = new Demo(opened, tokenizer, model.embeddingScale, () -> Backends.open(model.backend), prompt, maxNewTokens);
+        String backend = model.backendOr(Backends.DEFAULT);
+        Demo demo = new Demo(opened, tokenizer, model.embeddingScale, () -> model.openBackend(backend), prompt, maxNewTokens);
         boolean alsoStrict = strict == null ? setUp == SetUp.SMALL : strict;
         // Two at a time: the two attentions side by side, then the strict run beside the goldens.
         try (ExecutorService two = Executors.newFixedThreadPool(2)) {
@@ -171,8 +173,9 @@ final class DemoCommand implements Callable<Integer> {
                 seconds.put(s.title(), s.seconds());
                 t.ifPresent(run -> seconds.put(run.title(), run.seconds()));
                 seconds.put("goldens", verdicts.get().seconds());
+                List<BackendTwin> twins = twins(demo, mode, backend, d, s);
                 seconds.put("all, two threads", since(begun));
-                return new DemoResult(name(opened), opened.config(), model.backend, setUp.name(), prompt, source.description(), d, s, t,
+                return new DemoResult(name(opened), opened.config(), backend, twins, setUp.name(), prompt, source.description(), d, s, t,
                         verdicts.get().value(), seconds, Provenance.of(opened.folder(), Home.find().tinyModel()), notes);
             } catch (ExecutionException e) {
                 two.shutdownNow();
@@ -185,6 +188,22 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
+    /// The same two runs on the fast backend, to set beside the reference; none when the report is about that one itself.
+    private List<BackendTwin> twins(Demo demo, AttentionMode.Dhsa mode, String backend, AttentionRun dense, AttentionRun dhsa) throws IOException {
+        if (backend.equals(Backends.FAST) || !Backends.available(Backends.FAST)) {
+            return List.of();
+        }
+        Demo fast = demo.on(() -> model.openBackend(Backends.FAST));
+        try {
+            return List.of(BackendTwin.of(dense, fast.dense(Demo.Watcher.NONE).call(), Backends.FAST),
+                    BackendTwin.of(dhsa, fast.dhsa(mode, Demo.Watcher.NONE).call(), Backends.FAST));
+        } catch (RuntimeException | IOException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     private record Timed<T>(T value, double seconds) {}
 
     private Timed<List<StageVerdict>> goldens(Progress progress) throws IOException {
@@ -193,7 +212,7 @@ final class DemoCommand implements Callable<Integer> {
         }
         long begun = System.nanoTime();
         Progress.Task task = progress.task("goldens");
-        try (Backend backend = Backends.open(model.backend)) {
+        try (Backend backend = model.openBackend(model.backendOr(Backends.DEFAULT))) {
             List<StageVerdict> verdicts = GoldenVerdicts.check(Home.find().recordings(), backend, task::at);
             task.done();
             return new Timed<>(verdicts, since(begun));

@@ -6,12 +6,14 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.dhsa.backend.Backend;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;
 import org.dhsa.generate.AttentionCount;
 import org.dhsa.generate.Generator;
+import org.dhsa.generate.NotANumberException;
 import org.dhsa.generate.Probes;
 import org.dhsa.generate.Sampler;
 import org.dhsa.model.DhsaConfig;
@@ -38,6 +40,9 @@ import picocli.CommandLine.Spec;
 final class GenerateCommand implements Callable<Integer> {
 
     enum Attention { DENSE, DHSA }
+
+    /// Parameters times tokens: a second or more of work.
+    private static final long WORTH_WARMING = 100_000_000_000L;
 
     @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "The text to continue.")
     String prompt;
@@ -96,7 +101,8 @@ final class GenerateCommand implements Callable<Integer> {
             throw new BadInput("--max-new-tokens must be positive, was " + maxNewTokens + ".");
         }
         dhsa.resolve(SetUp.SMALL.config().with(b -> b.budget = Integer.MAX_VALUE));
-        try (Progress progress = Progress.on(err, json); Backend backend = Backends.open(model.backend); Gemma2Model opened = model.open(err, progress)) {
+        String backendName = model.backendOr(Backends.available(Backends.FAST) ? Backends.FAST : Backends.DEFAULT);
+        try (Progress progress = Progress.on(err, json); Backend backend = model.openBackend(backendName); Gemma2Model opened = model.open(err)) {
             int[] ids = noBos ? opened.tokenizer().encode(text) : opened.tokenizer().encodeWithBos(text);
             progress.clear();
             warnIfTooLong(ids.length, opened, err);
@@ -110,22 +116,46 @@ final class GenerateCommand implements Callable<Integer> {
                     reading.at("layer", layer + 1, total);
                 }
             };
+            warmUp(backend, opened, ids.length, progress);
             Gemma2Forward forward = new Gemma2Forward(opened.config(), opened.weights(), backend, model.embeddingScale);
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
             StringBuilder answer = new StringBuilder();
-            Generator.Result result = Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, maxNewTokens,
+            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, maxNewTokens,
                     opened.config().eosTokenIds(), sampler, id -> {
                         progress.clear();
                         String piece = decoder.accept(id);
                         answer.append(piece);
                         show(out, piece);
-                    });
+                    }));
             String rest = decoder.finish();
             answer.append(rest);
             show(out, rest);
-            out.println(json ? Json.pretty(report(opened, mode, ids, result, answer.toString(), count, chunks)) : "");
+            out.println(json ? Json.pretty(report(opened, backendName, mode, ids, result, answer.toString(), count, chunks)) : "");
             out.flush();
             return 0;
+        }
+    }
+
+    /// Worth its time only when the prompt is work for seconds.
+    private static void warmUp(Backend backend, Gemma2Model opened, int tokens, Progress progress) {
+        long parameters = opened.checkpoint().files().stream().mapToLong(f -> f.toFile().length() / 2).sum();
+        if (parameters * tokens > WORTH_WARMING) {
+            Progress.Task task = progress.task("warming up");
+            task.at("kernels");
+            backend.warmUp();
+            task.done();
+        }
+    }
+
+    /// A weight that is no number shows in the logits. Only then are all weights looked at, to name it: a large model is
+    /// ready to speak without having been read through.
+    private static Generator.Result run(Gemma2Model opened, Progress progress, Supplier<Generator.Result> generator) throws IOException, WeightsFormatException {
+        try {
+            return generator.get();
+        } catch (NotANumberException e) {
+            ModelOptions.requireFinite(opened, progress);
+            throw new BadInput("The model in " + opened.folder() + " computed a value that is no number, although all its weights are finite: " + e.getMessage()
+                    + ". Its weights may be damaged, or too large for 32-bit arithmetic; try --backend reference.", e);
         }
     }
 
@@ -171,10 +201,10 @@ final class GenerateCommand implements Callable<Integer> {
         };
     }
 
-    private ObjectNode report(Gemma2Model opened, AttentionMode mode, int[] ids, Generator.Result result, String text,
+    private ObjectNode report(Gemma2Model opened, String backendName, AttentionMode mode, int[] ids, Generator.Result result, String text,
                               AttentionCount count, ChunkCount chunks) {
         ObjectNode report = Json.object();
-        report.put("model", opened.folder().toString()).put("backend", model.backend).put("attention", Choice.name(attention.name()));
+        report.put("model", opened.folder().toString()).put("backend", backendName).put("attention", Choice.name(attention.name()));
         report.set("prompt_ids", Json.array(ids));
         report.set("ids", Json.array(result.ids()));
         report.put("text", text).put("stopped", result.stopped());

@@ -3,6 +3,7 @@ package org.dhsa.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Arrays;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.Profile;
@@ -45,6 +46,7 @@ public final class Main {
         return new CommandLine(new Main())
                 .registerConverter(Profile.class, new Choice<>(Profile.class))
                 .registerConverter(Quirk.class, new Choice<>(Quirk.class))
+                .registerConverter(BackendOptions.KvType.class, new Choice<>(BackendOptions.KvType.class))
                 .registerConverter(EmbeddingScale.class, new Choice<>(EmbeddingScale.class))
                 .registerConverter(GenerateCommand.Attention.class, new Choice<>(GenerateCommand.Attention.class))
                 .registerConverter(DhsaConfig.Aggregation.class, new Choice<>(DhsaConfig.Aggregation.class))

@@ -32,6 +32,23 @@ public record Demo(Gemma2Model model, Tokenizer tokenizer, EmbeddingScale scale,
         void newToken(int count);
 
         void done();
+
+        /// Is told and says nothing.
+        Watcher NONE = new Watcher() {
+            @Override
+            public void layerDone(int layer, int layers) {}
+
+            @Override
+            public void newToken(int count) {}
+
+            @Override
+            public void done() {}
+        };
+    }
+
+    /// The same demonstration on another backend.
+    public Demo on(Supplier<Backend> others) {
+        return new Demo(model, tokenizer, scale, others, prompt, maxNewTokens);
     }
 
     public Callable<AttentionRun> dense(Watcher watcher) {

@@ -37,6 +37,9 @@ public final class DemoJson {
                         .put("rank", n.rank()).put("chunks", n.chunks()).put("tokens_read", n.kept()).put("tokens", n.length()));
             }
         }
+        ArrayNode twins = root.putArray("backends");
+        demo.twins().forEach(t -> twins.addObject().put("run", t.run()).put("backend", t.backend()).put("same_answer", t.same())
+                .put("largest_logit_difference", t.logits()).put("seconds", t.seconds()).put("seconds_of_" + demo.backend(), t.ours()));
         ArrayNode goldens = root.putArray("goldens");
         demo.goldens().forEach(v -> goldens.addObject().put("stage", v.stage()).put("pass", v.pass()).put("near_tie", v.nearTie())
                 .put("fail", v.fail()).put("worst_error", v.worstError()).put("budget", v.budget()));

@@ -33,6 +33,7 @@ public record DemoPage(DemoResult demo, int layer) {
                 .text("chunk-lengths", Text.lengths(demo.chunks()))
                 .html("needle", needle())
                 .html("logits", logits())
+                .html("backends", backends())
                 .html("goldens", goldens())
                 .html("time", rows(demo.seconds().entrySet().stream().map(e -> List.of(e.getKey(), Text.format("%.1f s", e.getValue()))).toList()))
                 .html("set-up", setUp())
@@ -55,7 +56,7 @@ public record DemoPage(DemoResult demo, int layer) {
         AttentionCount.Pairs dense = demo.dense().count().globalPrompt();
         AttentionCount.Pairs sparse = demo.dhsa().count().globalPrompt();
         AttentionCount.Pairs fresh = demo.dhsa().count().globalDecoded();
-        String newTokens = fresh.visible() == 0 ? "" : " and each new token " + Text.percent(fresh.share());
+        String newTokens = fresh.visible() == 0 ? "" : ", and a new token <b>" + Text.percent(fresh.share()) + "</b> of what it could";
         return "Dense attention read <b>" + Text.count(dense.read()) + "</b> query-key pairs in the global layers. DHSA read <b>"
                 + Text.count(sparse.read()) + "</b> of them, <b>" + Text.percent(sparse.share()) + "</b>" + newTokens + ". "
                 + demo.chunks().chunks() + " chunks were found in the text; which of them a query reads is decided by the pictures below.";
@@ -105,6 +106,16 @@ public record DemoPage(DemoResult demo, int layer) {
     private String logits() {
         return rows(demo.sparseRuns().stream()
                 .map(run -> List.of(run.title(), Text.number(run.logitDifference(demo.dense())))).toList());
+    }
+
+    private String backends() {
+        if (demo.twins().isEmpty()) {
+            return "";
+        }
+        return "<h2>The same on another backend</h2><p>Each run again on " + escape(demo.twins().getFirst().backend()) + ", beside " + escape(demo.backend()) + ":</p>"
+                + "<table class=\"numbers\"><thead><tr><th>Run<th>Answer<th>Largest logit difference<th>Time</thead><tbody>"
+                + rows(demo.twins().stream().map(t -> List.of(t.run(), t.same() ? "the same" : "ANOTHER", Text.error(t.logits()),
+                        Text.format("%.2f s, was %.2f s", t.seconds(), t.ours()))).toList()) + "</tbody></table>";
     }
 
     private String goldens() {

@@ -43,7 +43,7 @@ final class Text {
     }
 
     static String number(double value) {
-        return Math.abs(value) >= 0.01 || value == 0 ? format("%.3f", value) : format("%.2e", value);
+        return value == 0 ? "0" : Math.abs(value) >= 0.01 ? format("%.3f", value) : format("%.2e", value);
     }
 
     /// Shortest, median and longest chunk.

@@ -30,6 +30,7 @@ public final class TextReport {
         pairs();
         needle();
         logits();
+        backends();
         goldens();
         time();
         disclosure();
@@ -107,6 +108,17 @@ public final class TextReport {
         heading("Logits after the last prompt token");
         for (AttentionRun run : demo.sparseRuns()) {
             line(run.title(), "differ from dense by at most " + Text.number(run.logitDifference(demo.dense())));
+        }
+    }
+
+    private void backends() {
+        if (demo.twins().isEmpty()) {
+            return;
+        }
+        heading("Backends");
+        for (BackendTwin twin : demo.twins()) {
+            line(twin.run(), Text.format("%s on %s, logits differ by at most %s; %.2f s instead of %.2f s", twin.same() ? "the same answer" : "ANOTHER ANSWER",
+                    twin.backend(), Text.error(twin.logits()), twin.seconds(), twin.ours()));
         }
     }
 

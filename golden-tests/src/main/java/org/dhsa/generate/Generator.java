@@ -25,10 +25,11 @@ public final class Generator {
 
     /// @param session a fresh one
     /// @param onToken told of every new token as soon as it is chosen
+    /// @throws NotANumberException if a logit is not finite
     public static Result run(Gemma2Forward.Session session, int[] prompt, int maxNewTokens, List<Integer> stopIds,
                              Sampler sampler, IntConsumer onToken) {
         long start = System.nanoTime();
-        double[] promptLogits = session.prefill(prompt).toDouble().data();
+        double[] promptLogits = finite(session.prefill(prompt).toDouble().data(), session);
         long promptRead = System.nanoTime();
         IntStream.Builder ids = IntStream.builder();
         double[] logits = promptLogits;
@@ -39,10 +40,19 @@ public final class Generator {
             onToken.accept(id);
             stopped = stopIds.contains(id);
             if (!stopped && n + 1 < maxNewTokens) {
-                logits = session.decode(id).toDouble().data();
+                logits = finite(session.decode(id).toDouble().data(), session);
             }
         }
         return new Result(ids.build().toArray(), stopped, promptLogits, Duration.ofNanos(promptRead - start),
                 Duration.ofNanos(System.nanoTime() - promptRead));
+    }
+
+    private static double[] finite(double[] logits, Gemma2Forward.Session session) {
+        for (double logit : logits) {
+            if (!Double.isFinite(logit)) {
+                throw new NotANumberException(session.position() - 1);
+            }
+        }
+        return logits;
     }
 }

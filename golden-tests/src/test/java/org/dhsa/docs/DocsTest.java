@@ -420,7 +420,7 @@ class DocsTest {
     }
 
     private static List<String> sources() {
-        return Documents.files(Documents.ROOT, ".java").filter(p -> p.toString().contains("main")).map(p -> squeezed(Documents.text(p))).toList();
+        return Documents.files(Documents.ROOT, ".java").filter(p -> p.toString().replace('\\', '/').contains("/src/main/java/")).map(p -> squeezed(Documents.text(p))).toList();
     }
 
     private static String squeezed(String code) {

@@ -38,6 +38,9 @@ final class FloatTensor implements Tensor {
         if (tensor instanceof FloatTensor own) {
             return own;
         }
+        if (tensor instanceof Bf16Tensor half) {
+            return half.toFloat();
+        }
         double[] wide = tensor.toDouble().data();
         float[] narrow = new float[wide.length];
         for (int i = 0; i < wide.length; i++) {

@@ -1,10 +1,13 @@
 package org.dhsa.optimized;
 
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.LayerKind;
+import org.dhsa.model.WeightTensor;
 import org.dhsa.reference.dhsa.NonMaximumSuppressionReference;
 import org.dhsa.stage.BoundaryPrediction;
 import org.dhsa.stage.ChunkRepresentation;
@@ -35,6 +38,7 @@ public final class OptimizedBackend implements Backend {
     public static final String NAME = "optimized";
 
     private final Kernels kernels;
+    private final boolean bf16Cache;
     private final Workers workers;
     private final Gemm gemm;
     private final TiledAttention attention;
@@ -43,11 +47,17 @@ public final class OptimizedBackend implements Backend {
 
     /// @param threads threads that share the work; results are the same bits for every number
     public OptimizedBackend(int threads) {
-        this(KernelChoice.best(), threads);
+        this(KernelChoice.best(), threads, false);
     }
 
-    OptimizedBackend(Kernels kernels, int threads) {
+    public OptimizedBackend(BackendOptions options) {
+        this(KernelChoice.best(), options.threads().orElse(Runtime.getRuntime().availableProcessors()),
+                options.kv() == BackendOptions.KvType.BF16);
+    }
+
+    OptimizedBackend(Kernels kernels, int threads, boolean bf16Cache) {
         this.kernels = kernels;
+        this.bf16Cache = bf16Cache;
         this.workers = new Workers(threads);
         this.gemm = new Gemm(kernels, workers);
         this.attention = new TiledAttention(kernels, workers);
@@ -56,12 +66,25 @@ public final class OptimizedBackend implements Backend {
 
     /// The scalar twin: the honest FP32 baseline of the goldens.
     public static OptimizedBackend scalar(int threads) {
-        return new OptimizedBackend(new ScalarKernels(), threads);
+        return new OptimizedBackend(new ScalarKernels(), threads, false);
     }
 
     /// For people: `Vector API, 512 bit, 2 threads`.
     public String description() {
         return kernels.description() + ", " + workers.threads() + (workers.threads() == 1 ? " thread" : " threads");
+    }
+
+    @Override
+    public void warmUp() {
+        WarmUp.run(this, Duration.ofSeconds(8));
+    }
+
+    /// One matrix product, as every projection of the model does it: `Y = X Wᵀ`.
+    ///
+    /// @param x `[rows, k]` (read)
+    /// @param y `[rows, n]` (overwritten)
+    public void project(float[] x, int rows, WeightTensor weight, float[] y) {
+        gemm.multiply(x, 0, Math.toIntExact(weight.dim(1)), rows, weight, y, 0);
     }
 
     @Override
@@ -161,7 +184,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
-        return new FloatLayerCache(kvHeads, headDim, kind);
+        return new RollingLayerCache(kvHeads, headDim, kind, bf16Cache);
     }
 
     @Override
@@ -171,6 +194,11 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
+        if (keys instanceof Bf16Tensor half) {
+            int dim = half.shape().extent("headDim");
+            return new Bf16Tensor(Shape.of("kvHeads", half.shape().extent("kvHeads"), "keyLen", to - from, "headDim", dim),
+                    half.data(), half.offset() + from * dim, half.stride());
+        }
         FloatTensor all = FloatTensor.of(keys);
         int headDim = all.shape().extent("headDim");
         return new FloatTensor(Shape.of("kvHeads", all.shape().extent("kvHeads"), "keyLen", to - from, "headDim", headDim),

@@ -13,7 +13,7 @@ final class OptimizedDenseAttention implements DenseAttention {
 
     @Override
     public Output apply(Input in) {
-        TiledAttention.Result result = attention.dense(FloatTensor.of(in.query()), FloatTensor.of(in.key()), FloatTensor.of(in.value()), in.rule());
+        TiledAttention.Result result = attention.dense(FloatTensor.of(in.query()), in.key(), in.value(), in.rule());
         return new Output(result.context(), result.pairsRead());
     }
 }

@@ -13,7 +13,7 @@ final class OptimizedSparseAttention implements SparseAttention {
 
     @Override
     public Output apply(Input in) {
-        TiledAttention.Result result = attention.sparse(FloatTensor.of(in.query()), FloatTensor.of(in.key()), FloatTensor.of(in.value()),
+        TiledAttention.Result result = attention.sparse(FloatTensor.of(in.query()), in.key(), in.value(),
                 in.selection(), in.rule());
         return new Output(result.context(), result.pairsRead());
     }

@@ -8,6 +8,7 @@ import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.QueryBlocks;
 import org.dhsa.tensor.Shape;
+import org.dhsa.tensor.Tensor;
 
 /// Dense and sparse attention with one set of loops.
 ///
@@ -39,13 +40,13 @@ final class TiledAttention {
     /// Adjoining query rows that read the same keys: all visible ones, or those of a list.
     private record Rows(int from, int to, int[] list) {}
 
-    Result dense(FloatTensor query, FloatTensor key, FloatTensor value, AttentionRule rule) {
+    Result dense(FloatTensor query, Tensor key, Tensor value, AttentionRule rule) {
         List<Rows> rows = new ArrayList<>();
         addTiles(rows, 0, query.shape().extent("queryLen"), null);
         return attend(query, key, value, rule, rows);
     }
 
-    Result sparse(FloatTensor query, FloatTensor key, FloatTensor value, KeySelection selection, AttentionRule rule) {
+    Result sparse(FloatTensor query, Tensor key, Tensor value, KeySelection selection, AttentionRule rule) {
         List<Rows> rows = new ArrayList<>();
         int start = rule.queryStart();
         int end = start + query.shape().extent("queryLen");
@@ -63,7 +64,7 @@ final class TiledAttention {
         }
     }
 
-    private Result attend(FloatTensor query, FloatTensor key, FloatTensor value, AttentionRule rule, List<Rows> tiles) {
+    private Result attend(FloatTensor query, Tensor key, Tensor value, AttentionRule rule, List<Rows> tiles) {
         int heads = query.shape().extent("heads");
         int headDim = query.shape().extent("headDim");
         if (scratch.length != workers.threads() || scratch[0].headDim != headDim) {
@@ -73,15 +74,17 @@ final class TiledAttention {
             }
         }
         FloatTensor context = FloatTensor.zeros(Shape.of("heads", heads, "queryLen", query.shape().extent("queryLen"), "headDim", headDim));
+        KeyRows keys = KeyRows.of(key);
+        KeyRows values = KeyRows.of(value);
         long[] pairs = new long[tiles.size()];
         // Later tiles read more keys, so they go first: no thread is left alone with the longest.
         if (query.shape().extent("queryLen") == 1) {
-            return singleQuery(query, key, value, rule, tiles.getFirst().list, context);
+            return singleQuery(query, KeyRows.of(key), KeyRows.of(value), key.shape(), rule, tiles.getFirst().list, context);
         }
         workers.run(heads * tiles.size(), (task, worker) -> {
             int tile = tiles.size() - 1 - task / heads;
             int head = task % heads;
-            long read = tile(query, key, value, rule, tiles.get(tile), head, context, scratch[worker]);
+            long read = tile(query, keys, values, key.shape(), rule, tiles.get(tile), head, context, scratch[worker]);
             if (head == 0) {
                 pairs[tile] = read;
             }
@@ -92,15 +95,13 @@ final class TiledAttention {
     /// One head, one tile of queries.
     ///
     /// @return query-key pairs read
-    private long tile(FloatTensor query, FloatTensor key, FloatTensor value, AttentionRule rule, Rows rows, int head,
+    private long tile(FloatTensor query, KeyRows keys, KeyRows values, Shape keyShape, AttentionRule rule, Rows rows, int head,
                       FloatTensor context, Scratch s) {
         int nq = kernels.columns();
         int headDim = s.headDim;
         int count = rows.to - rows.from;
-        int groups = query.shape().extent("heads") / key.shape().extent("kvHeads");
-        int keyBase = key.offset() + head / groups * key.stride();
-        int valueBase = value.offset() + head / groups * value.stride();
-        int keyLen = key.shape().extent("keyLen");
+        int kvHead = head / (query.shape().extent("heads") / keyShape.extent("kvHeads"));
+        int keyLen = keyShape.extent("keyLen");
 
         int queryBase = query.offset() + head * query.stride();
         s.clear();
@@ -128,8 +129,7 @@ final class TiledAttention {
                 taken++;
                 if (position >= first && position <= last) {
                     s.positions[n] = position;
-                    s.keyOffsets[n] = keyBase + (position - rule.keyStart()) * headDim;
-                    s.valueOffsets[n] = valueBase + (position - rule.keyStart()) * headDim;
+                    s.rows[n] = position - rule.keyStart();
                     smallest = Math.min(smallest, position);
                     largest = Math.max(largest, position);
                     n++;
@@ -138,7 +138,7 @@ final class TiledAttention {
             if (n > 0) {
                 boolean allSeen = smallest >= s.bounds[count - 1] && largest <= s.bounds[nq];
                 pairs += head == 0 ? count(s, n, count, nq, allSeen) : 0;
-                keyBlock(key.data(), value.data(), rule, n, allSeen, s);
+                keyBlock(keys, values, kvHead, rule, n, allSeen, s);
             }
         }
         for (int j = 0; j < count; j++) {
@@ -164,13 +164,14 @@ final class TiledAttention {
         return pairs;
     }
 
-    private void keyBlock(float[] keys, float[] values, AttentionRule rule, int n, boolean allSeen, Scratch s) {
+    private void keyBlock(KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int n, boolean allSeen, Scratch s) {
         int height = kernels.rows();
+        float[] keyData = keys.locate(kvHead, s.rows, n, s.offsets, s.widened);
         for (int pad = n; pad % height != 0; pad++) {
-            s.keyOffsets[pad] = s.keyOffsets[n - 1];
+            s.offsets[pad] = s.offsets[n - 1];
         }
         for (int at = 0; at < n; at += height) {
-            kernels.scoreTile(keys, s.keyOffsets, at, s.queries, s.headDim, s.weights, at * kernels.columns());
+            kernels.scoreTile(keyData, s.offsets, at, s.queries, s.headDim, s.weights, at * kernels.columns());
         }
         float[] bounds = allSeen ? null : s.bounds;
         float scale = (float) rule.scale();
@@ -181,38 +182,52 @@ final class TiledAttention {
             kernels.onlineExp(s.weights, n, s.positions, 0, bounds, scale, (float) cap, s.sums, s.maxima, s.rescale);
             kernels.scaleColumns(s.out, s.headDim, s.rescale);
         }
-        kernels.values(values, s.valueOffsets, 0, n, s.weights, 0, s.headDim, s.out);
+        float[] valueData = values.locate(kvHead, s.rows, n, s.offsets, s.widened);
+        kernels.values(valueData, s.offsets, 0, n, s.weights, 0, s.headDim, s.out);
     }
 
     /// One query, as in decoding: a tile would leave all lanes but one empty, so the lanes run along headDim instead.
-    private Result singleQuery(FloatTensor query, FloatTensor key, FloatTensor value, AttentionRule rule, int[] list, FloatTensor context) {
+    private Result singleQuery(FloatTensor query, KeyRows keys, KeyRows values, Shape keyShape, AttentionRule rule, int[] list,
+                               FloatTensor context) {
         int position = rule.queryStart();
         int first = Math.max(rule.keyStart(), rule.visibility().first(position));
-        int last = Math.min(position, rule.keyStart() + key.shape().extent("keyLen") - 1);
-        int[] keys = (list == null ? IntStream.rangeClosed(first, last) : Arrays.stream(list).filter(j -> j >= first && j <= last)).toArray();
+        int last = Math.min(position, rule.keyStart() + keyShape.extent("keyLen") - 1);
+        int[] rows = (list == null ? IntStream.rangeClosed(first, last) : Arrays.stream(list).filter(j -> j >= first && j <= last))
+                .map(j -> j - rule.keyStart()).toArray();
         int heads = query.shape().extent("heads");
         int headDim = query.shape().extent("headDim");
-        int groups = heads / key.shape().extent("kvHeads");
+        int groups = heads / keyShape.extent("kvHeads");
         workers.run(heads, (head, worker) -> {
-            int keyBase = key.offset() + head / groups * key.stride() - rule.keyStart() * headDim;
-            int valueBase = value.offset() + head / groups * value.stride() - rule.keyStart() * headDim;
-            float[] weights = new float[keys.length];
+            float[] weights = new float[rows.length];
             float max = Float.NEGATIVE_INFINITY;
-            for (int n = 0; n < keys.length; n++) {
-                float dot = kernels.dot(query.data(), query.offset() + head * query.stride(), key.data(), keyBase + keys[n] * headDim, headDim);
-                weights[n] = (float) rule.logit(dot);
-                max = Math.max(max, weights[n]);
+            for (int from = 0; from < rows.length; from += KEY_BLOCK) {
+                int count = Math.min(KEY_BLOCK, rows.length - from);
+                float[] data = locate(keys, head / groups, rows, from, count, scratch[worker]);
+                for (int n = 0; n < count; n++) {
+                    float dot = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].offsets[n], headDim);
+                    weights[from + n] = (float) rule.logit(dot);
+                    max = Math.max(max, weights[from + n]);
+                }
             }
             float sum = 0;
-            for (int n = 0; n < keys.length; n++) {
+            for (int n = 0; n < rows.length; n++) {
                 weights[n] = (float) Math.exp(weights[n] - max);
                 sum += weights[n];
             }
-            for (int n = 0; n < keys.length; n++) {
-                kernels.axpy(weights[n] / sum, value.data(), valueBase + keys[n] * headDim, context.data(), head * headDim, headDim);
+            for (int from = 0; from < rows.length; from += KEY_BLOCK) {
+                int count = Math.min(KEY_BLOCK, rows.length - from);
+                float[] data = locate(values, head / groups, rows, from, count, scratch[worker]);
+                for (int n = 0; n < count; n++) {
+                    kernels.axpy(weights[from + n] / sum, data, scratch[worker].offsets[n], context.data(), head * headDim, headDim);
+                }
             }
         });
-        return new Result(context, (long) keys.length * heads);
+        return new Result(context, (long) rows.length * heads);
+    }
+
+    private static float[] locate(KeyRows rows, int kvHead, int[] all, int from, int count, Scratch s) {
+        System.arraycopy(all, from, s.rows, 0, count);
+        return rows.locate(kvHead, s.rows, count, s.offsets, s.widened);
     }
 
     /// What one thread needs for one tile.
@@ -226,8 +241,9 @@ final class TiledAttention {
         final float[] maxima;
         final float[] rescale;
         final int[] positions = new int[KEY_BLOCK];
-        final int[] keyOffsets = new int[KEY_BLOCK];
-        final int[] valueOffsets = new int[KEY_BLOCK];
+        final int[] rows = new int[KEY_BLOCK];
+        final int[] offsets = new int[KEY_BLOCK];
+        final float[] widened;
 
         Scratch(Kernels kernels, int headDim) {
             int nq = kernels.columns();
@@ -235,6 +251,7 @@ final class TiledAttention {
             queries = new float[headDim * nq];
             out = new float[headDim * nq];
             weights = new float[KEY_BLOCK * nq];
+            widened = new float[KEY_BLOCK * headDim];
             bounds = new float[2 * nq];
             sums = new float[nq];
             maxima = new float[nq];

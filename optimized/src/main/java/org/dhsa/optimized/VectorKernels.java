@@ -32,14 +32,18 @@ final class VectorKernels implements Kernels {
     private static final VectorSpecies<Integer> INTS = S.withLanes(int.class);
     private static final FloatVector ONE = FloatVector.broadcast(S, 1f);
 
-    private static final IntVector KEEP_8 = butterfly(8, true);
-    private static final IntVector CROSS_8 = butterfly(8, false);
-    private static final IntVector KEEP_4 = butterfly(4, true);
-    private static final IntVector CROSS_4 = butterfly(4, false);
-    private static final IntVector KEEP_2 = butterfly(2, true);
-    private static final IntVector CROSS_2 = butterfly(2, false);
-    private static final IntVector KEEP_1 = butterfly(1, true);
-    private static final IntVector CROSS_1 = butterfly(1, false);
+    private static final VectorShuffle<Integer> SWAP_8 = swap(8);
+    private static final VectorShuffle<Integer> SWAP_4 = swap(4);
+    private static final VectorShuffle<Integer> SWAP_2 = swap(2);
+    private static final VectorShuffle<Integer> SWAP_1 = swap(1);
+    private static final VectorMask<Integer> UPPER_8 = upper(8);
+    private static final VectorMask<Integer> UPPER_4 = upper(4);
+    private static final VectorMask<Integer> UPPER_2 = upper(2);
+    private static final VectorMask<Integer> UPPER_1 = upper(1);
+    private static final VectorMask<Integer> LOWER_8 = upper(8).not();
+    private static final VectorMask<Integer> LOWER_4 = upper(4).not();
+    private static final VectorMask<Integer> LOWER_2 = upper(2).not();
+    private static final VectorMask<Integer> LOWER_1 = upper(1).not();
 
     /// Lane l takes lane `l xor step`. `reduceLanes` adds in another order once its code is compiled, so that the same
     /// call gives other bits before and after; this order is fixed.
@@ -59,14 +63,18 @@ final class VectorKernels implements Kernels {
         };
     }
 
-    /// Lane numbers of one step of a transposition: swap lane bit `step` between two vectors.
-    private static IntVector butterfly(int step, boolean keep) {
-        int[] lanes = new int[LANES];
+    /// One step of a transposition: lane l changes places with lane `l xor step`.
+    private static VectorShuffle<Integer> swap(int step) {
+        return VectorShuffle.fromOp(INTS, l -> (l ^ step) % LANES);
+    }
+
+    /// Lanes whose number holds the bit `step`.
+    private static VectorMask<Integer> upper(int step) {
+        long bits = 0;
         for (int l = 0; l < LANES; l++) {
-            boolean second = (l & step) != 0;
-            lanes[l] = keep ? (second ? LANES + l - step : l) : (second ? LANES + l : l + step);
+            bits |= (l & step) != 0 ? 1L << l : 0;
         }
-        return IntVector.fromArray(INTS, lanes, 0);
+        return VectorMask.fromLong(INTS, bits);
     }
 
     @Override
@@ -351,70 +359,70 @@ final class VectorKernels implements Kernels {
         IntVector r13 = IntVector.fromMemorySegment(INTS, w, at + 13 * strideBytes, ByteOrder.LITTLE_ENDIAN);
         IntVector r14 = IntVector.fromMemorySegment(INTS, w, at + 14 * strideBytes, ByteOrder.LITTLE_ENDIAN);
         IntVector r15 = IntVector.fromMemorySegment(INTS, w, at + 15 * strideBytes, ByteOrder.LITTLE_ENDIAN);
-        IntVector s8x0 = KEEP_8.selectFrom(r0, r8);
-        IntVector s8x8 = CROSS_8.selectFrom(r0, r8);
-        IntVector s8x1 = KEEP_8.selectFrom(r1, r9);
-        IntVector s8x9 = CROSS_8.selectFrom(r1, r9);
-        IntVector s8x2 = KEEP_8.selectFrom(r2, r10);
-        IntVector s8x10 = CROSS_8.selectFrom(r2, r10);
-        IntVector s8x3 = KEEP_8.selectFrom(r3, r11);
-        IntVector s8x11 = CROSS_8.selectFrom(r3, r11);
-        IntVector s8x4 = KEEP_8.selectFrom(r4, r12);
-        IntVector s8x12 = CROSS_8.selectFrom(r4, r12);
-        IntVector s8x5 = KEEP_8.selectFrom(r5, r13);
-        IntVector s8x13 = CROSS_8.selectFrom(r5, r13);
-        IntVector s8x6 = KEEP_8.selectFrom(r6, r14);
-        IntVector s8x14 = CROSS_8.selectFrom(r6, r14);
-        IntVector s8x7 = KEEP_8.selectFrom(r7, r15);
-        IntVector s8x15 = CROSS_8.selectFrom(r7, r15);
-        IntVector s4x0 = KEEP_4.selectFrom(s8x0, s8x4);
-        IntVector s4x4 = CROSS_4.selectFrom(s8x0, s8x4);
-        IntVector s4x1 = KEEP_4.selectFrom(s8x1, s8x5);
-        IntVector s4x5 = CROSS_4.selectFrom(s8x1, s8x5);
-        IntVector s4x2 = KEEP_4.selectFrom(s8x2, s8x6);
-        IntVector s4x6 = CROSS_4.selectFrom(s8x2, s8x6);
-        IntVector s4x3 = KEEP_4.selectFrom(s8x3, s8x7);
-        IntVector s4x7 = CROSS_4.selectFrom(s8x3, s8x7);
-        IntVector s4x8 = KEEP_4.selectFrom(s8x8, s8x12);
-        IntVector s4x12 = CROSS_4.selectFrom(s8x8, s8x12);
-        IntVector s4x9 = KEEP_4.selectFrom(s8x9, s8x13);
-        IntVector s4x13 = CROSS_4.selectFrom(s8x9, s8x13);
-        IntVector s4x10 = KEEP_4.selectFrom(s8x10, s8x14);
-        IntVector s4x14 = CROSS_4.selectFrom(s8x10, s8x14);
-        IntVector s4x11 = KEEP_4.selectFrom(s8x11, s8x15);
-        IntVector s4x15 = CROSS_4.selectFrom(s8x11, s8x15);
-        IntVector s2x0 = KEEP_2.selectFrom(s4x0, s4x2);
-        IntVector s2x2 = CROSS_2.selectFrom(s4x0, s4x2);
-        IntVector s2x1 = KEEP_2.selectFrom(s4x1, s4x3);
-        IntVector s2x3 = CROSS_2.selectFrom(s4x1, s4x3);
-        IntVector s2x4 = KEEP_2.selectFrom(s4x4, s4x6);
-        IntVector s2x6 = CROSS_2.selectFrom(s4x4, s4x6);
-        IntVector s2x5 = KEEP_2.selectFrom(s4x5, s4x7);
-        IntVector s2x7 = CROSS_2.selectFrom(s4x5, s4x7);
-        IntVector s2x8 = KEEP_2.selectFrom(s4x8, s4x10);
-        IntVector s2x10 = CROSS_2.selectFrom(s4x8, s4x10);
-        IntVector s2x9 = KEEP_2.selectFrom(s4x9, s4x11);
-        IntVector s2x11 = CROSS_2.selectFrom(s4x9, s4x11);
-        IntVector s2x12 = KEEP_2.selectFrom(s4x12, s4x14);
-        IntVector s2x14 = CROSS_2.selectFrom(s4x12, s4x14);
-        IntVector s2x13 = KEEP_2.selectFrom(s4x13, s4x15);
-        IntVector s2x15 = CROSS_2.selectFrom(s4x13, s4x15);
-        IntVector s1x0 = KEEP_1.selectFrom(s2x0, s2x1);
-        IntVector s1x1 = CROSS_1.selectFrom(s2x0, s2x1);
-        IntVector s1x2 = KEEP_1.selectFrom(s2x2, s2x3);
-        IntVector s1x3 = CROSS_1.selectFrom(s2x2, s2x3);
-        IntVector s1x4 = KEEP_1.selectFrom(s2x4, s2x5);
-        IntVector s1x5 = CROSS_1.selectFrom(s2x4, s2x5);
-        IntVector s1x6 = KEEP_1.selectFrom(s2x6, s2x7);
-        IntVector s1x7 = CROSS_1.selectFrom(s2x6, s2x7);
-        IntVector s1x8 = KEEP_1.selectFrom(s2x8, s2x9);
-        IntVector s1x9 = CROSS_1.selectFrom(s2x8, s2x9);
-        IntVector s1x10 = KEEP_1.selectFrom(s2x10, s2x11);
-        IntVector s1x11 = CROSS_1.selectFrom(s2x10, s2x11);
-        IntVector s1x12 = KEEP_1.selectFrom(s2x12, s2x13);
-        IntVector s1x13 = CROSS_1.selectFrom(s2x12, s2x13);
-        IntVector s1x14 = KEEP_1.selectFrom(s2x14, s2x15);
-        IntVector s1x15 = CROSS_1.selectFrom(s2x14, s2x15);
+        IntVector s8x0 = r0.blend(r8.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x8 = r8.blend(r0.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x1 = r1.blend(r9.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x9 = r9.blend(r1.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x2 = r2.blend(r10.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x10 = r10.blend(r2.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x3 = r3.blend(r11.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x11 = r11.blend(r3.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x4 = r4.blend(r12.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x12 = r12.blend(r4.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x5 = r5.blend(r13.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x13 = r13.blend(r5.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x6 = r6.blend(r14.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x14 = r14.blend(r6.rearrange(SWAP_8), LOWER_8);
+        IntVector s8x7 = r7.blend(r15.rearrange(SWAP_8), UPPER_8);
+        IntVector s8x15 = r15.blend(r7.rearrange(SWAP_8), LOWER_8);
+        IntVector s4x0 = s8x0.blend(s8x4.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x4 = s8x4.blend(s8x0.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x1 = s8x1.blend(s8x5.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x5 = s8x5.blend(s8x1.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x2 = s8x2.blend(s8x6.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x6 = s8x6.blend(s8x2.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x3 = s8x3.blend(s8x7.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x7 = s8x7.blend(s8x3.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x8 = s8x8.blend(s8x12.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x12 = s8x12.blend(s8x8.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x9 = s8x9.blend(s8x13.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x13 = s8x13.blend(s8x9.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x10 = s8x10.blend(s8x14.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x14 = s8x14.blend(s8x10.rearrange(SWAP_4), LOWER_4);
+        IntVector s4x11 = s8x11.blend(s8x15.rearrange(SWAP_4), UPPER_4);
+        IntVector s4x15 = s8x15.blend(s8x11.rearrange(SWAP_4), LOWER_4);
+        IntVector s2x0 = s4x0.blend(s4x2.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x2 = s4x2.blend(s4x0.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x1 = s4x1.blend(s4x3.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x3 = s4x3.blend(s4x1.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x4 = s4x4.blend(s4x6.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x6 = s4x6.blend(s4x4.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x5 = s4x5.blend(s4x7.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x7 = s4x7.blend(s4x5.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x8 = s4x8.blend(s4x10.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x10 = s4x10.blend(s4x8.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x9 = s4x9.blend(s4x11.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x11 = s4x11.blend(s4x9.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x12 = s4x12.blend(s4x14.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x14 = s4x14.blend(s4x12.rearrange(SWAP_2), LOWER_2);
+        IntVector s2x13 = s4x13.blend(s4x15.rearrange(SWAP_2), UPPER_2);
+        IntVector s2x15 = s4x15.blend(s4x13.rearrange(SWAP_2), LOWER_2);
+        IntVector s1x0 = s2x0.blend(s2x1.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x1 = s2x1.blend(s2x0.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x2 = s2x2.blend(s2x3.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x3 = s2x3.blend(s2x2.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x4 = s2x4.blend(s2x5.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x5 = s2x5.blend(s2x4.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x6 = s2x6.blend(s2x7.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x7 = s2x7.blend(s2x6.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x8 = s2x8.blend(s2x9.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x9 = s2x9.blend(s2x8.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x10 = s2x10.blend(s2x11.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x11 = s2x11.blend(s2x10.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x12 = s2x12.blend(s2x13.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x13 = s2x13.blend(s2x12.rearrange(SWAP_1), LOWER_1);
+        IntVector s1x14 = s2x14.blend(s2x15.rearrange(SWAP_1), UPPER_1);
+        IntVector s1x15 = s2x15.blend(s2x14.rearrange(SWAP_1), LOWER_1);
         s1x0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to);
         s1x0.lanewise(VectorOperators.AND, 0xffff0000).reinterpretAsFloats().intoArray(panel, to + COLUMNS);
         s1x1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats().intoArray(panel, to + 2 * COLUMNS);

@@ -79,6 +79,9 @@ public interface Backend extends AutoCloseable {
     /// Rows `from` to `to` of the second axis of `[kvHeads, keyLen, headDim]`.
     Tensor keyRows(Tensor keys, int from, int to);
 
+    /// Does beforehand what would make the first prompt slow; worth its second or two before long work only.
+    default void warmUp() {}
+
     /// Releases what the backend holds. Tensors it made must not be used afterwards.
     @Override
     void close();

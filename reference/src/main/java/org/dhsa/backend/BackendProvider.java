@@ -9,5 +9,9 @@ public interface BackendProvider {
     Availability probe();
 
     /// Several may be open at once; the caller closes each.
-    Backend open();
+    Backend open(BackendOptions options);
+
+    default Backend open() {
+        return open(BackendOptions.DEFAULT);
+    }
 }

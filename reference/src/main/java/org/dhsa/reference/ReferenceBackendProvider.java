@@ -2,9 +2,10 @@ package org.dhsa.reference;
 
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.BackendProvider;
 
-/// The reference runs everywhere.
+/// The reference runs everywhere, on one thread and in FP64 whatever is asked.
 public final class ReferenceBackendProvider implements BackendProvider {
 
     @Override
@@ -18,7 +19,7 @@ public final class ReferenceBackendProvider implements BackendProvider {
     }
 
     @Override
-    public Backend open() {
+    public Backend open(BackendOptions options) {
         return new ReferenceBackend();
     }
 }

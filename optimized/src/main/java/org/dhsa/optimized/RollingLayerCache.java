@@ -5,25 +5,35 @@ import org.dhsa.model.LayerKind;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
-/// FP32 keys and values of one layer, `[kvHeads][capacity][headDim]`, with room to grow.
+/// Keys and values of one layer in FP32 or BF16, `[kvHeads][capacity][headDim]`, with room to grow.
 ///
 /// A local layer forgets lazily: what no query sees any more moves out of the way when as much again has piled up.
-final class FloatLayerCache implements LayerCache {
+final class RollingLayerCache implements LayerCache {
 
     private final int kvHeads;
     private final int headDim;
     private final LayerKind kind;
+    private final boolean bf16;
     private int capacity;
     private int start;
     private int length;
     private int firstPosition;
-    private float[] keys = new float[0];
-    private float[] values = new float[0];
+    /// `float[]`, or `short[]` when BF16.
+    private Object keys;
+    private Object values;
 
-    FloatLayerCache(int kvHeads, int headDim, LayerKind kind) {
+    RollingLayerCache(int kvHeads, int headDim, LayerKind kind, boolean bf16) {
         this.kvHeads = kvHeads;
         this.headDim = headDim;
         this.kind = kind;
+        this.bf16 = bf16;
+        this.keys = array(0);
+        this.values = array(0);
+    }
+
+    private Object array(int rows) {
+        int elements = Math.multiplyExact(kvHeads, Math.multiplyExact(rows, headDim));
+        return bf16 ? new short[elements] : new float[elements];
     }
 
     @Override
@@ -37,10 +47,21 @@ final class FloatLayerCache implements LayerCache {
         }
         for (int h = 0; h < kvHeads; h++) {
             int to = (h * capacity + start + length) * headDim;
-            System.arraycopy(k.data(), k.offset() + h * k.stride(), keys, to, rows * headDim);
-            System.arraycopy(v.data(), v.offset() + h * v.stride(), values, to, rows * headDim);
+            store(k, h, rows * headDim, keys, to);
+            store(v, h, rows * headDim, values, to);
         }
         length += rows;
+    }
+
+    private void store(FloatTensor from, int head, int count, Object to, int at) {
+        int first = from.offset() + head * from.stride();
+        if (to instanceof short[] halves) {
+            for (int i = 0; i < count; i++) {
+                halves[at + i] = Bf16Tensor.round(from.data()[first + i]);
+            }
+        } else {
+            System.arraycopy(from.data(), first, to, at, count);
+        }
     }
 
     private void move(int newCapacity) {
@@ -50,8 +71,8 @@ final class FloatLayerCache implements LayerCache {
         start = 0;
     }
 
-    private float[] moved(float[] from, int newCapacity) {
-        float[] to = new float[Math.multiplyExact(kvHeads, Math.multiplyExact(newCapacity, headDim))];
+    private Object moved(Object from, int newCapacity) {
+        Object to = array(newCapacity);
         for (int h = 0; h < kvHeads && length > 0; h++) {
             System.arraycopy(from, (h * capacity + start) * headDim, to, h * newCapacity * headDim, length * headDim);
         }
@@ -68,8 +89,11 @@ final class FloatLayerCache implements LayerCache {
         return view(values);
     }
 
-    private FloatTensor view(float[] data) {
-        return new FloatTensor(Shape.of("kvHeads", kvHeads, "keyLen", length, "headDim", headDim), data, start * headDim, capacity * headDim);
+    private Tensor view(Object data) {
+        Shape shape = Shape.of("kvHeads", kvHeads, "keyLen", length, "headDim", headDim);
+        return data instanceof short[] halves
+                ? new Bf16Tensor(shape, halves, start * headDim, capacity * headDim)
+                : new FloatTensor(shape, (float[]) data, start * headDim, capacity * headDim);
     }
 
     @Override

@@ -1,0 +1,23 @@
+package org.dhsa.backend;
+
+import java.util.OptionalInt;
+
+/// What a user may ask of a backend. A backend that has no use for an option leaves it alone.
+///
+/// @param threads how many threads share the work, empty for as many as there are processors
+/// @param kv      how keys and values are kept
+public record BackendOptions(OptionalInt threads, KvType kv) {
+
+    /// Storage of the keys and values of a cache.
+    public enum KvType { F32, BF16 }
+
+    public static final BackendOptions DEFAULT = new BackendOptions(OptionalInt.empty(), KvType.F32);
+
+    public BackendOptions {
+        threads.ifPresent(n -> {
+            if (n <= 0) {
+                throw new IllegalArgumentException("threads must be positive, was " + n);
+            }
+        });
+    }
+}
