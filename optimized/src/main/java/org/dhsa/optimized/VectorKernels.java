@@ -45,6 +45,29 @@ final class VectorKernels implements Kernels {
     private static final VectorMask<Integer> LOWER_2 = upper(2).not();
     private static final VectorMask<Integer> LOWER_1 = upper(1).not();
 
+    // e^x = 2^n · e^f with |f| <= ln 2 / 2; tanh below 0.625 by a polynomial, above it by e^2x (coefficients of Cephes, 1 ulp).
+    // The EXP and TANH of the Vector API give other bits once their code is compiled: results would depend on how warm the JVM is.
+    private static final float LOG2_E = 1.44269504f;
+    private static final float TO_WHOLE = 12582912f;
+    private static final float EXP_LOWEST = -87.3f;
+    private static final float TANH_IS_ONE = 9.02f;
+    private static final int ONE_BITS = 127 << 23;
+    private static final int SIGN = 0x80000000;
+    private static final FloatVector TWO = FloatVector.broadcast(S, 2f);
+    private static final FloatVector MINUS_LN2_HIGH = FloatVector.broadcast(S, -0.693359375f);
+    private static final FloatVector MINUS_LN2_LOW = FloatVector.broadcast(S, 2.12194440e-4f);
+    private static final FloatVector E5 = FloatVector.broadcast(S, 1.9875691500e-4f);
+    private static final FloatVector E4 = FloatVector.broadcast(S, 1.3981999507e-3f);
+    private static final FloatVector E3 = FloatVector.broadcast(S, 8.3334519073e-3f);
+    private static final FloatVector E2 = FloatVector.broadcast(S, 4.1665795894e-2f);
+    private static final FloatVector E1 = FloatVector.broadcast(S, 1.6666665459e-1f);
+    private static final FloatVector E0 = FloatVector.broadcast(S, 5.0000001201e-1f);
+    private static final FloatVector T4 = FloatVector.broadcast(S, -5.70498872745e-3f);
+    private static final FloatVector T3 = FloatVector.broadcast(S, 2.06390887954e-2f);
+    private static final FloatVector T2 = FloatVector.broadcast(S, -5.37397155531e-2f);
+    private static final FloatVector T1 = FloatVector.broadcast(S, 1.33314422036e-1f);
+    private static final FloatVector T0 = FloatVector.broadcast(S, -3.33332819422e-1f);
+
     /// Lane l takes lane `l xor step`. `reduceLanes` adds in another order once its code is compiled, so that the same
     /// call gives other bits before and after; this order is fixed.
     private static final VectorShuffle<Float> BY_8 = VectorShuffle.fromOp(S, l -> (l ^ 8) % LANES);
@@ -243,46 +266,85 @@ final class VectorKernels implements Kernels {
 
     @Override
     public void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
-        FloatVector sumLow = FloatVector.fromArray(S, sums, 0);
-        FloatVector sumHigh = FloatVector.fromArray(S, sums, LANES);
+        capExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
+        capExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+    }
+
+    private static void capExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+        FloatVector sum = FloatVector.fromArray(S, sums, half);
         float inner = scale / cap;
         // positions are whole numbers below 2^24, so FP32 holds them exactly
         for (int n = 0; n < count; n++) {
-            int at = n * COLUMNS;
-            FloatVector low = FloatVector.fromArray(S, s, at).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
-            FloatVector high = FloatVector.fromArray(S, s, at + LANES).mul(inner).lanewise(VectorOperators.TANH).mul(cap).lanewise(VectorOperators.EXP);
+            int at = n * COLUMNS + half;
+            FloatVector x = FloatVector.fromArray(S, s, at).mul(inner);
+            FloatVector square = x.mul(x);
+            FloatVector small = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
+            FloatVector magnitude = x.abs();
+            FloatVector twice = magnitude.blend(TANH_IS_ONE, magnitude.compare(VectorOperators.GT, TANH_IS_ONE)).mul(2f);
+            FloatVector tanhWhole = twice.mul(LOG2_E).add(TO_WHOLE);
+            IntVector tanhPower = tanhWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            tanhWhole = tanhWhole.sub(TO_WHOLE);
+            FloatVector tanhRest = tanhWhole.fma(MINUS_LN2_LOW, tanhWhole.fma(MINUS_LN2_HIGH, twice));
+            FloatVector tanhPoly = tanhRest.fma(E5, E4).fma(tanhRest, E3).fma(tanhRest, E2).fma(tanhRest, E1).fma(tanhRest, E0);
+            FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
+            FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
+            great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            FloatVector capped = tanh.mul(cap);
+            FloatVector expWhole = capped.mul(LOG2_E).add(TO_WHOLE);
+            IntVector expPower = expWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            expWhole = expWhole.sub(TO_WHOLE);
+            FloatVector expRest = expWhole.fma(MINUS_LN2_LOW, expWhole.fma(MINUS_LN2_HIGH, capped));
+            FloatVector expPoly = expRest.fma(E5, E4).fma(expRest, E3).fma(expRest, E2).fma(expRest, E1).fma(expRest, E0);
+            FloatVector p = expPoly.fma(expRest.mul(expRest), expRest.add(ONE)).mul(expPower.reinterpretAsFloats());
             if (bounds != null) {
                 float key = keys[firstKey + n];
-                low = low.blend(0, FloatVector.fromArray(S, bounds, 0).compare(VectorOperators.GT, key)
-                        .or(FloatVector.fromArray(S, bounds, COLUMNS).compare(VectorOperators.LT, key)));
-                high = high.blend(0, FloatVector.fromArray(S, bounds, LANES).compare(VectorOperators.GT, key)
-                        .or(FloatVector.fromArray(S, bounds, COLUMNS + LANES).compare(VectorOperators.LT, key)));
+                p = p.blend(0, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
+                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
             }
-            sumLow = sumLow.add(low);
-            sumHigh = sumHigh.add(high);
-            low.intoArray(s, at);
-            high.intoArray(s, at + LANES);
+            sum = sum.add(p);
+            p.intoArray(s, at);
         }
-        sumLow.intoArray(sums, 0);
-        sumHigh.intoArray(sums, 0 + LANES);
+        sum.intoArray(sums, half);
     }
 
     @Override
     public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
                           float[] maxima, float[] rescale) {
-        onlineExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums, maxima, rescale);
-        onlineExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums, maxima, rescale);
+        if (cap > 0) {
+            cap(s, count * COLUMNS, scale, cap);
+        }
+        onlineExpHalf(s, 0, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
+        onlineExpHalf(s, LANES, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
     }
 
-    private static void onlineExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap,
+    private static void cap(float[] s, int n, float scale, float cap) {
+        float inner = scale / cap;
+        for (int i = 0; i < n; i += LANES) {
+            FloatVector x = FloatVector.fromArray(S, s, i).mul(inner);
+            FloatVector square = x.mul(x);
+            FloatVector small = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
+            FloatVector magnitude = x.abs();
+            FloatVector twice = magnitude.blend(TANH_IS_ONE, magnitude.compare(VectorOperators.GT, TANH_IS_ONE)).mul(2f);
+            FloatVector tanhWhole = twice.mul(LOG2_E).add(TO_WHOLE);
+            IntVector tanhPower = tanhWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            tanhWhole = tanhWhole.sub(TO_WHOLE);
+            FloatVector tanhRest = tanhWhole.fma(MINUS_LN2_LOW, tanhWhole.fma(MINUS_LN2_HIGH, twice));
+            FloatVector tanhPoly = tanhRest.fma(E5, E4).fma(tanhRest, E3).fma(tanhRest, E2).fma(tanhRest, E1).fma(tanhRest, E0);
+            FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
+            FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
+            great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            tanh.mul(cap).intoArray(s, i);
+        }
+    }
+
+    private static void onlineExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale,
                                       float[] sums, float[] maxima, float[] rescale) {
         FloatVector before = FloatVector.fromArray(S, maxima, half);
         FloatVector max = before;
         for (int n = 0; n < count; n++) {
             FloatVector x = FloatVector.fromArray(S, s, n * COLUMNS + half).mul(scale);
-            if (cap > 0) {
-                x = x.div(cap).lanewise(VectorOperators.TANH).mul(cap);
-            }
             if (bounds != null) {
                 float key = keys[firstKey + n];
                 x = x.blend(Float.NEGATIVE_INFINITY, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
@@ -294,10 +356,24 @@ final class VectorKernels implements Kernels {
         // a query that has seen nothing yet keeps -infinity; its shift is 0, so that no infinity is subtracted from another
         VectorMask<Float> nothing = max.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY);
         FloatVector shift = max.blend(0, nothing);
-        FloatVector factor = before.sub(shift).lanewise(VectorOperators.EXP).blend(ONE, nothing);
+        FloatVector moved = before.sub(shift);
+        FloatVector moveWhole = moved.mul(LOG2_E).add(TO_WHOLE);
+        IntVector movePower = moveWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+        moveWhole = moveWhole.sub(TO_WHOLE);
+        FloatVector moveRest = moveWhole.fma(MINUS_LN2_LOW, moveWhole.fma(MINUS_LN2_HIGH, moved));
+        FloatVector movePoly = moveRest.fma(E5, E4).fma(moveRest, E3).fma(moveRest, E2).fma(moveRest, E1).fma(moveRest, E0);
+        FloatVector factor = movePoly.fma(moveRest.mul(moveRest), moveRest.add(ONE)).mul(movePower.reinterpretAsFloats());
+        factor = factor.blend(0, moved.compare(VectorOperators.LT, EXP_LOWEST)).blend(ONE, nothing);
         FloatVector sum = FloatVector.fromArray(S, sums, half).mul(factor);
         for (int n = 0; n < count; n++) {
-            FloatVector p = FloatVector.fromArray(S, s, n * COLUMNS + half).sub(shift).lanewise(VectorOperators.EXP);
+            FloatVector x = FloatVector.fromArray(S, s, n * COLUMNS + half).sub(shift);
+            FloatVector expWhole = x.mul(LOG2_E).add(TO_WHOLE);
+            IntVector expPower = expWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            expWhole = expWhole.sub(TO_WHOLE);
+            FloatVector expRest = expWhole.fma(MINUS_LN2_LOW, expWhole.fma(MINUS_LN2_HIGH, x));
+            FloatVector expPoly = expRest.fma(E5, E4).fma(expRest, E3).fma(expRest, E2).fma(expRest, E1).fma(expRest, E0);
+            FloatVector p = expPoly.fma(expRest.mul(expRest), expRest.add(ONE)).mul(expPower.reinterpretAsFloats());
+            p = p.blend(0, x.compare(VectorOperators.LT, EXP_LOWEST));
             p.intoArray(s, n * COLUMNS + half);
             sum = sum.add(p);
         }
@@ -321,8 +397,21 @@ final class VectorKernels implements Kernels {
         int i = offset;
         for (; i + LANES <= offset + n; i += LANES) {
             FloatVector z = FloatVector.fromArray(S, gate, i);
-            FloatVector inner = z.mul(z).mul(z).mul(0.044715f).add(z).mul(0.7978845608f);
-            z.mul(0.5f).mul(inner.lanewise(VectorOperators.TANH).add(1f)).mul(FloatVector.fromArray(S, up, i)).intoArray(gate, i);
+            FloatVector x = z.mul(z).mul(z).mul(0.044715f).add(z).mul(0.7978845608f);
+            FloatVector square = x.mul(x);
+            FloatVector small = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
+            FloatVector magnitude = x.abs();
+            FloatVector twice = magnitude.blend(TANH_IS_ONE, magnitude.compare(VectorOperators.GT, TANH_IS_ONE)).mul(2f);
+            FloatVector tanhWhole = twice.mul(LOG2_E).add(TO_WHOLE);
+            IntVector tanhPower = tanhWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            tanhWhole = tanhWhole.sub(TO_WHOLE);
+            FloatVector tanhRest = tanhWhole.fma(MINUS_LN2_LOW, tanhWhole.fma(MINUS_LN2_HIGH, twice));
+            FloatVector tanhPoly = tanhRest.fma(E5, E4).fma(tanhRest, E3).fma(tanhRest, E2).fma(tanhRest, E1).fma(tanhRest, E0);
+            FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
+            FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
+            great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            z.mul(0.5f).mul(tanh.add(ONE)).mul(FloatVector.fromArray(S, up, i)).intoArray(gate, i);
         }
         for (; i < offset + n; i++) {
             float z = gate[i];
