@@ -3,14 +3,18 @@ package org.dhsa.golden;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendProvider;
+import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
@@ -22,12 +26,14 @@ class GoldenMatrixTest {
 
     @TestFactory
     Stream<DynamicContainer> everyStageOfEveryCaseOnEveryBackend() {
-        return ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get).map(this::backend);
+        return Stream.concat(ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get).map(this::backend),
+                Stream.of(DynamicContainer.dynamicContainer("optimized, plain loops", cases("optimized-scalar", () -> OptimizedBackend.scalar(2)))));
     }
 
     private DynamicContainer backend(BackendProvider provider) {
         return switch (provider.probe()) {
-            case Availability.Available available -> DynamicContainer.dynamicContainer(provider.name(), cases(provider));
+            case Availability.Available available -> DynamicContainer.dynamicContainer(provider.name() + ": " + available.description(),
+                    cases(provider.name(), provider::open));
             case Availability.Missing(String why, String remedy) -> DynamicContainer.dynamicContainer(provider.name(),
                     Stream.of(DynamicTest.dynamicTest(provider.name() + " is missing", () -> {
                         throw new TestAbortedException(why + " (" + remedy + ")");
@@ -35,18 +41,17 @@ class GoldenMatrixTest {
         };
     }
 
-    private Stream<DynamicTest> cases(BackendProvider provider) {
-        return Recordings.cases().stream().flatMap(golden -> {
-            CaseResult result;
-            if (provider.name().equals(ReferenceBackend.NAME)) {
-                result = Recordings.reference(golden).result();
-            } else {
-                try (Backend backend = provider.open()) {
-                    result = Recordings.check(golden, backend).result();
-                }
-            }
-            return stages(result, provider.name());
-        });
+    private static Stream<DynamicTest> cases(String name, Supplier<Backend> open) {
+        if (name.equals(ReferenceBackend.NAME)) {
+            return Recordings.cases().stream().flatMap(golden -> stages(Recordings.reference(golden).result(), name));
+        }
+        try (Backend backend = open.get()) {
+            List<CaseResult> results = Recordings.cases().stream().map(golden -> Recordings.check(golden, backend).result()).toList();
+            Map<Verdict, Long> counts = results.stream().collect(Collectors.groupingBy(CaseResult::verdict, () -> new EnumMap<>(Verdict.class), Collectors.counting()));
+            System.out.println("golden matrix, " + name + ": " + counts + "; near ties: " + results.stream()
+                    .flatMap(r -> r.comparisons().stream().filter(c -> c.verdict() == Verdict.NEAR_TIE).map(c -> r.id() + " " + c.where())).toList());
+            return results.stream().flatMap(result -> stages(result, name));
+        }
     }
 
     private static Stream<DynamicTest> stages(CaseResult result, String backend) {

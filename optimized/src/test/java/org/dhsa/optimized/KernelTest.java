@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.dhsa.optimized.ThreeRungs.wide;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -80,6 +84,31 @@ class KernelTest {
         }
         assertThat(ROWS % FAST.rows()).isZero();
         assertThat(COLUMNS % FAST.columns()).isZero();
+    }
+
+    /// Some vector operations round otherwise in the interpreter than in compiled code; with them a result would depend on how
+    /// warm the JVM is, and with it on the number of threads. A JVM that only interprets gives the same bits as this one, at
+    /// first and after thousands of calls.
+    @Test
+    void theInterpreterAndTheCompilersGiveTheSameBits() throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xint"));
+        if (KernelChoice.vectorModulePresent()) {
+            command.add("--add-modules=jdk.incubator.vector");
+        }
+        for (String property : new String[] {"dhsa.vector.bits", "dhsa.kernels"}) {
+            if (System.getProperty(property) != null) {
+                command.add("-D" + property + "=" + System.getProperty(property));
+            }
+        }
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), KernelBits.class.getName()));
+        Process interpreter = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(interpreter.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        assertThat(interpreter.waitFor()).as(said).isZero();
+        Map<String, Integer> first = KernelBits.of(FAST);
+        assertThat(said).endsWith("bits " + first + System.lineSeparator());
+        for (int i = 0; i < 3000; i++) {
+            assertThat(KernelBits.of(FAST)).isEqualTo(first);
+        }
     }
 
     // ---------------------------------------------------------------- matrix products
