@@ -63,7 +63,8 @@ public final class TopKSelectionReference implements TopKSelection {
         if (config.has(Quirk.PADDED_WITH_LAST_KEY)) {
             int real = keys.length;
             keys = Arrays.copyOf(keys, cut);
-            Arrays.fill(keys, real, cut, keyLen - 1);
+            // a block that may read nothing, its window lying behind the last key, lists the first position instead
+            Arrays.fill(keys, real, cut, start < end ? keyLen - 1 : 0);
         }
         if (config.has(Quirk.GLOBAL_TOKENS_SPLICED)) {
             spliceGlobalTokens(keys, block, visibility, config.globalTokens(), keyLen);
