@@ -15,6 +15,7 @@ import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendProvider;
@@ -62,7 +63,7 @@ public final class GoldenCommand implements Callable<Integer> {
             exitCodeListHeading = "%nExit codes:%n",
             exitCodeList = {"0:everything that was compared agrees",
                 "1:a comparison failed, or nothing could be compared",
-                "2:DIR, a case in it, the backend or an option is not usable"},
+                "2:DIR, a case in it, the backend or an option is not usable; the other cases are checked all the same"},
             footerHeading = "%nExamples:%n",
             footer = {"  dhsa golden check golden-tests/recordings",
                 "  dhsa golden check golden-tests/recordings --filter 'dhsa_*/**' -v",
@@ -127,6 +128,8 @@ public final class GoldenCommand implements Callable<Integer> {
             divergences(run, out);
             totals(run, out);
             out.flush();
+            run.unusable().forEach(message -> spec.commandLine().getErr().println("dhsa: " + message));
+            spec.commandLine().getErr().flush();
             if (json != null) {
                 writeJson(run, backend, provider);
             }
@@ -201,7 +204,9 @@ public final class GoldenCommand implements Callable<Integer> {
             out.println(run.cases().size() + " cases: " + run.count(Verdict.PASS) + " pass, " + run.count(Verdict.NEAR_TIE) + " near-tie, "
                     + run.count(Verdict.FAIL) + " fail, " + run.count(Verdict.ERROR) + " error, " + run.count(Verdict.NOT_COVERED) + " not-covered; "
                     + run.comparisons() + " comparisons"
-                    + (run.materials().isEmpty() ? "" : "; weights shared by cases: " + String.join(", ", run.materials())));
+                    + (run.unusable().isEmpty() ? "" : "; " + run.unusable().size() + " more could not be checked")
+                    + (run.materials().isEmpty() ? "" : "; weights shared by cases: "
+                            + run.materials().stream().distinct().collect(Collectors.joining(", "))));
             if (run.comparisons() == 0) {
                 out.println("Nothing was compared.");
             }

@@ -16,7 +16,11 @@ public final class GoldenVerdicts {
     /// @param onCase told the id of each case as soon as it is checked
     public static List<StageVerdict> check(Path recordings, Backend backend, Consumer<String> onCase) throws IOException {
         try {
-            return GoldenRun.of(recordings, backend, id -> true, result -> onCase.accept(result.id())).byStage().values().stream()
+            GoldenRun run = GoldenRun.of(recordings, backend, id -> true, result -> onCase.accept(result.id()));
+            if (!run.unusable().isEmpty()) {
+                throw new IOException(run.unusable().getFirst());
+            }
+            return run.byStage().values().stream()
                     .map(s -> new StageVerdict(s.stage(), s.pass(), s.nearTie(), s.fail(), s.worstError(), s.budget()))
                     .toList();
         } catch (GoldenFormatException e) {

@@ -38,6 +38,11 @@ import org.dhsa.weights.Gemma2Model;
 /// alone, then the forward pass from ids to logits.
 final class EndToEndCheck implements FamilyCheck {
 
+    /// What the authors' forward pass takes for a parameter that is null or absent.
+    private static final int UNSET_GLOBAL_TOKENS = 128;
+    private static final int UNSET_LOCAL_TOKENS = 128;
+    private static final int UNSET_INSTRUCTION_TOKENS = 64;
+
     @Override
     public void check(CaseCheck check) throws GoldenFormatException, IOException {
         GoldenCase golden = check.golden();
@@ -91,20 +96,22 @@ final class EndToEndCheck implements FamilyCheck {
         private static DhsaConfig config(GoldenCase golden, boolean capDropped) throws GoldenFormatException {
             int blockSize = golden.intOf("block_size");
             int budget = golden.intOf("budget_prefill");
-            int global = golden.intOf("global_tokens");
-            int local = golden.intOf("local_tokens");
-            OptionalInt instruction = golden.optionalInt("instruction_tokens");
+            int global = golden.optionalInt("global_tokens").orElse(UNSET_GLOBAL_TOKENS);
+            int local = golden.optionalInt("local_tokens").orElse(UNSET_LOCAL_TOKENS);
+            OptionalInt instruction = OptionalInt.of(golden.optionalInt("instruction_tokens").orElse(UNSET_INSTRUCTION_TOKENS));
             int beta = golden.intOf("chunk_beta");
             OptionalDouble theta = golden.optionalDouble("theta");
             int nms = Upstream.nmsWindow(golden, "nms_window_size");
-            boolean shareMasks = golden.booleanOf("share_sparsity_masks");
+            boolean shareMasks = golden.hyperparameters().has("share_sparsity_masks") && golden.booleanOf("share_sparsity_masks");
             DhsaConfig.Aggregation pooling = Upstream.pooling(golden);
-            DhsaConfig.TieOrder order = switch (golden.textOf("tie_order")) {
+            // where it is not said, no tie was met, or the project's own rule was meant
+            DhsaConfig.TieOrder order = switch (golden.hyperparameters().has("tie_order") ? golden.textOf("tie_order") : "low") {
                 case "low" -> DhsaConfig.TieOrder.LOW_POSITION_FIRST;
                 case "high" -> DhsaConfig.TieOrder.HIGH_POSITION_FIRST;
                 default -> throw golden.wrongField("tie_order", "low or high");
             };
-            boolean perLayer = golden.textOf("boundaries").contains("every layer") || golden.textOf("boundaries").contains("each layer");
+            boolean perLayer = golden.hyperparameters().has("share_boundaries") ? !golden.booleanOf("share_boundaries")
+                    : golden.textOf("boundaries").contains("every layer") || golden.textOf("boundaries").contains("each layer");
             return Upstream.config(golden, c -> {
                 c.blockSize = blockSize;
                 c.budget = budget;
@@ -227,7 +234,9 @@ final class EndToEndCheck implements FamilyCheck {
             QueryBlocks blocks = QueryBlocks.fixed(SelectionChain.denseFrom(length, dhsa.instructionTokens()), length, dhsa.blockSize());
             if (golden.has(lists) && !blocks.blocks().isEmpty() && (!dhsa.shareMasks() || l < 2)) {
                 SelectionChain chain = new SelectionChain(check, l, lists, dhsa);
-                DoubleTensor scores = chain.tokenScores(query, key, boundaries, blocks.denseFrom()).toDouble();
+                // only those of the first layer are recorded
+                Boundaries own = l == 0 || dhsa.shareBoundaries() || predictor.isEmpty() ? boundaries : predicted(l, lists, key);
+                DoubleTensor scores = chain.tokenScores(query, key, own, blocks.denseFrom()).toDouble();
                 KeySelection selection = chain.select(scores, blocks, window, dhsa.budget(), dhsa);
                 SelectionChain.compare(check, l, lists, golden.tensor(lists), b, selection, scores, window, dhsa, false);
             }
@@ -240,6 +249,14 @@ final class EndToEndCheck implements FamilyCheck {
                         check.apply(Stage.SPARSE_ATTENTION, l, context, () -> new SparseAttention.Input(query, key, qkv.value(), recorded, rule),
                                 check.backend().sparseAttention()).context());
             }
+        }
+
+        private Boundaries predicted(int l, String target, Tensor key) throws GoldenFormatException {
+            Tensor logits = check.apply(Stage.BOUNDARY_PREDICTION, l, target, () -> new BoundaryPrediction.Input(key, predictor.get()),
+                    check.backend().boundaryPrediction()).logits();
+            int budget = dhsa.chunkBudget(key.shape().extent("keyLen"));
+            return check.apply(Stage.NON_MAXIMUM_SUPPRESSION, l, target,
+                    () -> new NonMaximumSuppression.Input(logits, predictor.get().window(), budget, dhsa), check.backend().nonMaximumSuppression()).boundaries();
         }
 
         private Tensor rotated(int l, String target, Tensor x) throws GoldenFormatException {

@@ -6,17 +6,22 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.FileVisitOption;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.stage.Stage;
 
@@ -35,24 +40,27 @@ public final class GoldenRun {
 
     private final List<CaseResult> cases;
     private final List<String> materials;
+    private final List<String> unusable;
     private final Backend backend;
 
-    private GoldenRun(List<CaseResult> cases, List<String> materials, Backend backend) {
+    private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend) {
         this.cases = List.copyOf(cases);
         this.materials = List.copyOf(materials);
+        this.unusable = unusable.stream().map(Throwable::getMessage).toList();
         this.backend = backend;
     }
 
-    /// Reads every case that passes the filter first, so that a broken one is found before anything is computed; then checks them in the order of
-    /// their ids.
+    /// Reads every case that passes the filter, then checks them in the order of their ids. A broken case does not keep the
+    /// others from being checked; it is among [#unusable()].
     ///
-    /// @param dirOrCase  a folder tree with case folders in it, or one case folder
+    /// @param dirOrCase  a folder tree with case folders in it, or one case folder; links are followed
     /// @param caseFilter by id
     /// @param onCase     told each result as soon as it is there
-    /// @throws GoldenFormatException if a case is broken, or there is none
+    /// @throws GoldenFormatException if there is no case, or every one is broken
     public static GoldenRun of(Path dirOrCase, Backend backend, Predicate<String> caseFilter, Consumer<CaseResult> onCase)
             throws GoldenFormatException, IOException {
-        List<GoldenCase> found = find(dirOrCase, caseFilter);
+        List<GoldenFormatException> unusable = new ArrayList<>();
+        List<GoldenCase> found = find(dirOrCase, caseFilter, unusable);
         List<String> materials = new ArrayList<>();
         List<CaseResult> results = new ArrayList<>();
         for (GoldenCase golden : found) {
@@ -60,42 +68,87 @@ public final class GoldenRun {
                 materials.add(golden.id());
                 continue;
             }
-            CaseResult result = check(golden, backend).result();
-            results.add(result);
-            onCase.accept(result);
+            try {
+                CaseResult result = check(golden, backend).result();
+                results.add(result);
+                onCase.accept(result);
+            } catch (GoldenFormatException e) {
+                unusable.add(e);
+            }
+        }
+        if (results.isEmpty() && !unusable.isEmpty()) {
+            throw unusable.getFirst();
         }
         if (results.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "holds only weights that other cases share (" + String.join(", ", materials)
                     + "), nothing to compare", "name the folder above it");
         }
-        return new GoldenRun(results, materials, backend);
+        return new GoldenRun(results, materials, unusable, backend);
+    }
+
+    /// Every case under a folder, by id.
+    ///
+    /// @throws GoldenFormatException if one of them is broken
+    static List<GoldenCase> find(Path dirOrCase) throws GoldenFormatException, IOException {
+        List<GoldenFormatException> unusable = new ArrayList<>();
+        List<GoldenCase> found = find(dirOrCase, id -> true, unusable);
+        if (!unusable.isEmpty()) {
+            throw unusable.getFirst();
+        }
+        return found;
     }
 
     /// Every case under a folder that passes the filter, by id. A case that does not pass is not read beyond its id.
-    static List<GoldenCase> find(Path dirOrCase, Predicate<String> caseFilter) throws GoldenFormatException, IOException {
+    private static List<GoldenCase> find(Path dirOrCase, Predicate<String> caseFilter, List<GoldenFormatException> unusable)
+            throws GoldenFormatException, IOException {
         if (!Files.isDirectory(dirOrCase)) {
             throw new GoldenFormatException(dirOrCase, "is not a folder", "name a folder with case folders in it");
         }
-        List<Path> folders;
-        try (Stream<Path> tree = Files.walk(dirOrCase)) {
-            folders = tree.filter(p -> p.getFileName().toString().equals(GoldenCase.FILE_NAME)).map(Path::getParent).toList();
-        }
+        List<Path> folders = caseFolders(dirOrCase);
         if (folders.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "holds no case: there is no " + GoldenCase.FILE_NAME + " in it or below it",
                     "name a folder with case folders in it, such as golden-tests/recordings");
         }
         List<GoldenCase> found = new ArrayList<>();
         for (Path folder : folders) {
-            if (caseFilter.test(GoldenCase.readId(folder))) {
-                found.add(GoldenCase.read(folder));
+            try {
+                if (caseFilter.test(GoldenCase.readId(folder))) {
+                    found.add(GoldenCase.read(folder));
+                }
+            } catch (GoldenFormatException e) {
+                unusable.add(e);
             }
         }
-        if (found.isEmpty()) {
+        if (found.isEmpty() && unusable.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "none of its " + folders.size() + " cases passes the filter",
                     "an id is the folder's place in the tree, such as dhsa_mask/random_0");
         }
         found.sort(Comparator.comparing(GoldenCase::id).thenComparing(GoldenCase::folder));
         return found;
+    }
+
+    /// Folders with a `case.json`. Links are followed, but not in a circle.
+    private static List<Path> caseFolders(Path tree) throws IOException {
+        List<Path> folders = new ArrayList<>();
+        Files.walkFileTree(tree, Set.of(FileVisitOption.FOLLOW_LINKS), Integer.MAX_VALUE, new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                if (file.endsWith(GoldenCase.FILE_NAME)) {
+                    folders.add(file.getParent());
+                }
+                return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+                if (e instanceof FileSystemLoopException) {
+                    return FileVisitResult.CONTINUE;
+                }
+                throw e;
+            }
+        });
+        folders.sort(Comparator.naturalOrder());
+        return folders;
     }
 
     /// One case on one backend.
@@ -126,6 +179,11 @@ public final class GoldenRun {
     /// Ids of folders that hold weights for other cases and nothing to compare.
     public List<String> materials() {
         return materials;
+    }
+
+    /// What is wrong with the cases that could not be checked, one message each.
+    public List<String> unusable() {
+        return unusable;
     }
 
     public long count(Verdict verdict) {
@@ -176,8 +234,11 @@ public final class GoldenRun {
         return worst == null ? Optional.empty() : Optional.of(new StageSummary(stage, pass, nearTie, fail, worst.maxAbs(), worst.budget(), where));
     }
 
-    /// 0 when everything that was compared agrees, 1 when something does not or nothing could be compared.
+    /// 0 when everything that was compared agrees, 1 when something does not or nothing could be compared, 2 when a case is broken.
     public int exitCode() {
+        if (!unusable.isEmpty()) {
+            return 2;
+        }
         boolean wrong = count(Verdict.FAIL) + count(Verdict.ERROR) > 0;
         return wrong || comparisons() == 0 ? 1 : 0;
     }
@@ -195,10 +256,13 @@ public final class GoldenRun {
         for (Verdict verdict : Verdict.values()) {
             totals.put(verdict.slug(), count(verdict));
         }
-        totals.put("comparisons", comparisons());
+        totals.put("comparisons", comparisons()).put("unusable", unusable.size());
         ArrayNode list = root.putArray("cases");
         for (CaseResult result : cases) {
             write(list.addObject(), result);
+        }
+        if (!unusable.isEmpty()) {
+            unusable.forEach(root.putArray("unusable")::add);
         }
         Path target = out.toAbsolutePath();
         Path unfinished = Files.createTempFile(target.getParent(), target.getFileName().toString(), ".part");

@@ -13,6 +13,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.dhsa.demo.GoldenVerdicts;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DType;
 import org.dhsa.weights.SafetensorsFile;
@@ -224,13 +225,61 @@ class GoldenFormatTest {
     }
 
     @Test
-    void aBrokenCaseIsFoundBeforeAnythingIsComputed() throws IOException {
-        folder = copy("select/ties");
-        Files.delete(folder.resolve("tensors.safetensors"));
-        folder = temp;
-        assertThatThrownBy(() -> GoldenRun.of(temp, new ReferenceBackend(), id -> true, r -> {
-            throw new AssertionError("computed " + r.id());
-        })).isInstanceOf(GoldenFormatException.class);
+    void aBrokenCaseDoesNotKeepTheOthersFromBeingChecked() throws Exception {
+        Path sound = folder;
+        Path unreadable = copy("select/ties");
+        Files.delete(unreadable.resolve("tensors.safetensors"));
+        folder = copy("block_sparse/0");
+        edit(json -> ((ObjectNode) json.get("hyperparameters")).remove("topk"));
+        GoldenRun run = GoldenRun.of(temp, new ReferenceBackend(), id -> true, r -> {});
+        assertThat(run.cases()).extracting(CaseResult::id).containsExactly("dhsa_sdpa/2");
+        assertThat(sound).exists();
+        assertThat(run.unusable()).hasSize(2);
+        assertThat(run.unusable().getFirst()).contains("select").contains("tensors.safetensors is missing");
+        assertThat(run.unusable().getLast()).contains("block_sparse").contains("hyperparameter topk");
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThatThrownBy(() -> GoldenVerdicts.check(temp, new ReferenceBackend(), id -> {})).isInstanceOf(IOException.class)
+                .hasMessageContaining("tensors.safetensors is missing");
+    }
+
+    @Test
+    void linksAreFollowedButNotInACircle() throws Exception {
+        Path link = Files.createSymbolicLink(temp.resolve("link"), folder.getParent());
+        Files.createSymbolicLink(folder.resolve("circle"), folder.getParent());
+        GoldenRun run = GoldenRun.of(link, new ReferenceBackend(), id -> true, r -> {});
+        assertThat(run.cases()).hasSize(1);
+        assertThat(run.exitCode()).isZero();
+    }
+
+    @Test
+    void parametersThatTheAuthorsForwardPassHasDefaultsForMayBeMissing() throws Exception {
+        copy("e2e/model");
+        folder = copy("e2e/uniform_nocap");
+        edit(json -> {
+            ((ObjectNode) json.get("hyperparameters")).remove("tie_order");
+            ((ObjectNode) json.get("hyperparameters")).remove("share_sparsity_masks");
+        });
+        assertThat(GoldenRun.of(folder, new ReferenceBackend(), id -> true, r -> {}).count(Verdict.PASS)).isEqualTo(1);
+
+        edit(json -> ((ObjectNode) json.get("hyperparameters")).put("instruction_tokens", 64).put("local_tokens", 128).put("global_tokens", 128));
+        CaseResult stated = GoldenRun.of(folder, new ReferenceBackend(), id -> true, r -> {}).cases().getFirst();
+        edit(json -> ((ObjectNode) json.get("hyperparameters")).putNull("instruction_tokens").putNull("local_tokens").remove("global_tokens"));
+        CaseResult unset = GoldenRun.of(folder, new ReferenceBackend(), id -> true, r -> {}).cases().getFirst();
+        assertThat(stated.verdict()).as("not the recorded parameters").isEqualTo(Verdict.FAIL);
+        assertThat(unset).isEqualTo(stated);
+    }
+
+    @Test
+    void boundariesOfEveryLayerAreLookedForWhereTheyAreNotShared() throws Exception {
+        copy("e2e/model");
+        folder = copy("e2e/predicted_cap");
+        edit(json -> ((ObjectNode) json.get("hyperparameters")).put("share_boundaries", true));
+        assertThat(GoldenRun.of(folder, new ReferenceBackend(), id -> true, r -> {}).exitCode()).isZero();
+        edit(json -> ((ObjectNode) json.get("hyperparameters")).put("share_boundaries", false));
+        CaseResult apart = GoldenRun.of(folder, new ReferenceBackend(), id -> true, r -> {}).cases().getFirst();
+        assertThat(apart.verdict()).as("recorded with shared boundaries").isEqualTo(Verdict.FAIL);
+        assertThat(apart.comparisons()).filteredOn(c -> c.layer() == 0).allMatch(c -> c.verdict() == Verdict.PASS);
+        assertThat(apart.firstDivergence().orElseThrow().note()).as("found before the whole pass").doesNotContain("end to end");
     }
 
     @Test

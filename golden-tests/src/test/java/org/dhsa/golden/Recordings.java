@@ -20,7 +20,7 @@ final class Recordings {
     static synchronized List<GoldenCase> all() {
         if (all == null) {
             try {
-                all = GoldenRun.find(DIR, id -> true);
+                all = GoldenRun.find(DIR);
             } catch (GoldenFormatException | IOException e) {
                 throw new AssertionError(e);
             }

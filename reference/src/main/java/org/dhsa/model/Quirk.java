@@ -11,7 +11,8 @@ public enum Quirk {
     INSTRUCTION_BOUNDARY_SHIFTED,
     /// The mean, or maximum, of a partial last query block includes its zero padding (A13). Corrected: real tokens only.
     PADDED_QUERY_BLOCK,
-    /// Lists shorter than the budget are filled with the last position, again and again (A8). Corrected: the list is shorter.
+    /// Lists shorter than the budget are filled with the last position, again and again (A8); with the first one where a
+    /// partial last block may read nothing at all, because it lacks more rows than the window is wide. Corrected: the list is shorter.
     PADDED_WITH_LAST_KEY,
     /// The first entries of the sorted list are overwritten by the global tokens (A9, A10, A11). Corrected: global tokens are
     /// chosen before the others, once each.

@@ -88,6 +88,20 @@ class QuirkTest {
                 x x . . . 2
                 x x x x . .
                 . . x x x x""");
+        // the last block of four holds one query; its window of two begins behind the last key: nothing may be read, and key 0 is listed
+        Consumer<DhsaConfig.Builder> windowFromTheEnd = c -> {
+            c.blockSize = 4;
+            c.quirk(Quirk.WINDOW_FROM_BLOCK_END, true);
+            c.quirk(Quirk.ALLOWED_TO_FULL_BLOCK, true);
+            c.quirk(Quirk.LOCAL_TOKENS_AT_BLOCK_END, true);
+        };
+        QueryBlocks fourAndOne = QueryBlocks.fixed(5, 5, 4);
+        assertThat(lists(new Visibility(2, false), fourAndOne, 5, 2, windowFromTheEnd)).isEqualTo("""
+                . . x x .
+                . . . . .""");
+        assertThat(lists(new Visibility(2, false), fourAndOne, 5, 2, windowFromTheEnd.andThen(only(Quirk.PADDED_WITH_LAST_KEY)))).isEqualTo("""
+                . . x x .
+                2 . . . .""");
     }
 
     @Test

@@ -118,9 +118,12 @@ public final class NonMaximumSuppressionReference implements NonMaximumSuppressi
         return accepted.stream().mapToInt(Integer::intValue).sorted().toArray();
     }
 
-    /// `{0, L} ∪ {p + 1}`; positions whose boundary would fall outside are left out.
+    /// `{0, L} ∪ {p + 1}`; positions whose boundary would fall outside are left out. A last position that was accepted twice
+    /// makes an empty chunk, as any other does.
     public static Boundaries boundaries(int[] accepted, int length) {
-        return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0),
-                IntStream.of(accepted).map(p -> p + 1).filter(b -> b > 0 && b < length)), IntStream.of(length)).toArray());
+        int[] inside = IntStream.of(accepted).map(p -> p + 1).filter(b -> b > 0 && b <= length).toArray();
+        boolean ends = inside.length > 0 && inside[inside.length - 1] == length;
+        return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0), IntStream.of(inside)),
+                ends ? IntStream.empty() : IntStream.of(length)).toArray());
     }
 }

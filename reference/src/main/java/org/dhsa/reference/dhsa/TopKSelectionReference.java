@@ -110,7 +110,9 @@ public final class TopKSelectionReference implements TopKSelection {
         int[] keys = sorted;
         if (config.has(Quirk.PADDED_WITH_LAST_KEY)) {
             keys = Arrays.copyOf(sorted, cut);
-            Arrays.fill(keys, sorted.length, cut, keyLen - 1);
+            // a block that may read nothing, its window lying behind the last key, lists the first position instead
+            boolean nothing = allowedStart(block, visibility, config) >= allowedEnd(block, keyLen, config);
+            Arrays.fill(keys, sorted.length, cut, nothing ? 0 : keyLen - 1);
         }
         if (config.has(Quirk.GLOBAL_TOKENS_SPLICED)) {
             spliceGlobalTokens(keys, block, visibility, config.globalTokens(), keyLen);

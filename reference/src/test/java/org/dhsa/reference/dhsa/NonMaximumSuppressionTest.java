@@ -45,6 +45,13 @@ class NonMaximumSuppressionTest {
     }
 
     @Test
+    void theLastPositionAcceptedTwiceMakesAnEmptyChunk() {
+        assertThat(NonMaximumSuppressionReference.boundaries(new int[] {2, 7, 7}, 8).toArray()).containsExactly(0, 3, 8, 8);
+        assertThat(NonMaximumSuppressionReference.boundaries(new int[] {2, 7}, 8).toArray()).containsExactly(0, 3, 8);
+        assertThat(NonMaximumSuppressionReference.boundaries(new int[] {2, 8}, 8).toArray()).as("behind the end").containsExactly(0, 3, 8);
+    }
+
+    @Test
     void theEndsAreFilledAndNeverChosen() {
         NonMaximumSuppression.Output out = suppress(2, 9, c -> {}, 9, 2, 9, 9, 9);
         // w − 1 = 1 position in front, w = 2 behind
