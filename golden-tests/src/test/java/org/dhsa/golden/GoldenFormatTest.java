@@ -217,7 +217,7 @@ class GoldenFormatTest {
         folder = copy("e2e/model");
         assertUnusable("holds only weights that other cases share");
         edit(json -> json.putObject("tensors"));
-        assertUnusable("input_ids is not declared");
+        assertUnusable("hyperparameter", "is missing");
     }
 
     @Test
