@@ -3,6 +3,7 @@ package org.dhsa.cli;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
@@ -178,8 +179,8 @@ final class GenerateCommand implements Callable<Integer> {
 
     private void warnIfTooLong(int tokens, Gemma2Model opened, PrintWriter err) {
         int limit = opened.config().maxPositionEmbeddings();
-        if (tokens + maxNewTokens > limit) {
-            err.println("warning: the prompt has " + tokens + " tokens, with the new ones up to " + (tokens + maxNewTokens)
+        if ((long) tokens + maxNewTokens > limit) {
+            err.println("warning: the prompt has " + tokens + " tokens, with the new ones up to " + ((long) tokens + maxNewTokens)
                     + "; the model was made for " + limit + " (max_position_embeddings). Going on, but what it says may be worth little.");
             err.flush();
         }
@@ -187,7 +188,13 @@ final class GenerateCommand implements Callable<Integer> {
 
     private AttentionMode mode(Gemma2Model opened, int tokens, PrintWriter err) throws IOException, WeightsFormatException {
         return switch (attention) {
-            case DENSE -> new AttentionMode.Dense();
+            case DENSE -> {
+                if (sparseOptionGiven()) {
+                    err.println("warning: options of sparse attention change nothing without --attention dhsa.");
+                    err.flush();
+                }
+                yield new AttentionMode.Dense();
+            }
             case DHSA -> {
                 SetUp setUp = SetUp.of(opened.config());
                 DhsaConfig config = dhsa.resolve(setUp.config());
@@ -199,6 +206,11 @@ final class GenerateCommand implements Callable<Integer> {
                 yield source.mode(config, tokens);
             }
         };
+    }
+
+    private boolean sparseOptionGiven() {
+        return spec.commandLine().getParseResult().matchedOptions().stream().map(o -> o.userObject())
+                .anyMatch(o -> o instanceof Field field && (field.getDeclaringClass() == DhsaOptions.class || field.getDeclaringClass() == PredictorOptions.class));
     }
 
     private ObjectNode report(Gemma2Model opened, String backendName, AttentionMode mode, int[] ids, Generator.Result result, String text,

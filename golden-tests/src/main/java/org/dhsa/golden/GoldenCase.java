@@ -248,7 +248,7 @@ public final class GoldenCase {
 
     /// Weights that other cases use, with nothing to compare: no results, and no tensor but parameters.
     public boolean isMaterial() {
-        return results().isEmpty() && tensors.values().stream().allMatch(t -> t.meaning().contains("parameter"));
+        return results().isEmpty() && !tensors.isEmpty() && tensors.values().stream().allMatch(t -> t.meaning().contains("parameter"));
     }
 
     int intOf(String field) throws GoldenFormatException {

@@ -36,8 +36,8 @@ final class Upstream {
         };
     }
 
-    /// `nms`, or 0 when suppression is switched off.
+    /// `nms`, or 0 when suppression is switched off, by the flag or by a window that is not positive.
     static int nmsWindow(GoldenCase golden, String field) throws GoldenFormatException {
-        return golden.booleanOf("use_nms") ? golden.intOf(field) : 0;
+        return golden.booleanOf("use_nms") ? Math.max(0, golden.intOf(field)) : 0;
     }
 }

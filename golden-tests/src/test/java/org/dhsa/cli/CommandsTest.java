@@ -57,6 +57,14 @@ class CommandsTest {
     }
 
     @Test
+    void optionsOfSparseAttentionWithoutItAreNotIgnoredInSilence() {
+        assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--budget", "64").err()).contains("change nothing without --attention dhsa");
+        assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--boundaries", "uniform:8").err()).contains("change nothing");
+        assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--attention", "dhsa", "--budget", "64").err()).doesNotContain("change nothing");
+        assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--seed", "1").err()).doesNotContain("change nothing");
+    }
+
+    @Test
     void theTinyModelAnswersWithDenseAttention() {
         Cli.Result result = Cli.run("generate", Cli.PROMPT);
         assertThat(result.err()).isEmpty();

@@ -216,6 +216,8 @@ class GoldenFormatTest {
     void aFolderOfSharedWeightsAlone() throws IOException {
         folder = copy("e2e/model");
         assertUnusable("holds only weights that other cases share");
+        edit(json -> json.putObject("tensors"));
+        assertUnusable("hyperparameter", "is missing");
     }
 
     @Test
@@ -235,11 +237,11 @@ class GoldenFormatTest {
         assertThat(run.cases()).extracting(CaseResult::id).containsExactly("dhsa_sdpa/2");
         assertThat(sound).exists();
         assertThat(run.unusable()).hasSize(2);
-        assertThat(run.unusable().getFirst()).contains("select").contains("tensors.safetensors is missing");
+        assertThat(run.unusable().getFirst()).contains("select").contains("tensors.safetensors: is missing");
         assertThat(run.unusable().getLast()).contains("block_sparse").contains("hyperparameter topk");
         assertThat(run.exitCode()).isEqualTo(2);
         assertThatThrownBy(() -> GoldenVerdicts.check(temp, new ReferenceBackend(), id -> {})).isInstanceOf(IOException.class)
-                .hasMessageContaining("tensors.safetensors is missing");
+                .hasMessageContaining("tensors.safetensors: is missing");
     }
 
     @Test

@@ -85,6 +85,7 @@ public record DhsaConfig(
                 throw new IllegalArgumentException("theta must be a number");
             }
         });
+        atLeast("nmsWindow", nmsWindow, 0);
         atLeast("chunkBeta", chunkBeta, 0);
         quirks = Set.copyOf(quirks);
         if (!quirks.contains(Quirk.LOCAL_TOKENS_AT_BLOCK_END) && budget < blockSize) {

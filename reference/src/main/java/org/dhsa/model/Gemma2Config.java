@@ -11,7 +11,6 @@ import java.util.OptionalDouble;
 /// @param attnLogitSoftcapping  cap of the attention logits (50 in every released model), empty for none
 /// @param finalLogitSoftcapping cap of the final logits (30), empty for none
 /// @param eosTokenIds           generation stops at any of these
-/// @throws IllegalArgumentException naming field and value if a field is out of range or contradicts another
 public record Gemma2Config(
         int vocabSize,
         int hiddenSize,
@@ -31,6 +30,7 @@ public record Gemma2Config(
         List<Integer> eosTokenIds,
         int padTokenId) {
 
+    /// @throws IllegalArgumentException naming field and value if a field is out of range or contradicts another
     public Gemma2Config {
         positive("vocab_size", vocabSize);
         positive("hidden_size", hiddenSize);

@@ -15,6 +15,8 @@ class ConfigTest {
     void dhsaConfigNamesFieldAndValue() {
         assertThatIllegalArgumentException().isThrownBy(() -> DhsaConfig.DEFAULT.with(c -> c.budget = 0))
                 .withMessage("budget must be positive, was 0");
+        assertThatIllegalArgumentException().isThrownBy(() -> DhsaConfig.DEFAULT.with(c -> c.nmsWindow = -1))
+                .withMessage("nmsWindow must be at least 0, was -1");
         assertThatIllegalArgumentException().isThrownBy(() -> DhsaConfig.DEFAULT.with(c -> c.blockSize = -1))
                 .withMessage("blockSize must be positive, was -1");
         assertThatIllegalArgumentException().isThrownBy(() -> DhsaConfig.DEFAULT.with(c -> c.localTokens = -3))
