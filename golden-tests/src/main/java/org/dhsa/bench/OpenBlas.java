@@ -12,6 +12,8 @@ import java.util.Optional;
 /// `cblas_sgemm` of an installed OpenBLAS, called through the foreign function interface: the anchor of the matrix products.
 final class OpenBlas {
 
+    static final String PACKAGE = "libopenblas0-pthread";
+
     private static final String[] NAMES = {"libopenblas.so.0", "libopenblas.so", "libopenblas.dylib", "/opt/homebrew/opt/openblas/lib/libopenblas.dylib"};
     private static final int ROW_MAJOR = 101;
     private static final int NO_TRANSPOSE = 111;

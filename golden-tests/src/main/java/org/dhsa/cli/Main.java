@@ -29,7 +29,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Every command explains itself:   ./dhsa COMMAND --help", ""
         },
         subcommands = {DemoCommand.class, GenerateCommand.class, InspectCommand.class, GoldenCommand.class, BackendsCommand.class,
-            SynthCommand.class, TestCommand.class, HelpCommand.class},
+            SynthCommand.class, BenchCommand.class, TestCommand.class, HelpCommand.class},
         footer = {"", "Exit codes: 0 good, 1 a comparison failed, 2 the input cannot be used."})
 public final class Main {
 

@@ -1,0 +1,25 @@
+package org.dhsa.bench;
+
+import java.nio.file.Path;
+
+/// Runs a bench and tells what came out.
+public final class Benches {
+
+    private Benches() {}
+
+    /// @param model     a checkpoint; not looked at where none is needed
+    /// @param modelName the checkpoint, for people
+    /// @throws BenchFailedException if a check failed
+    public static BenchReport run(Bench bench, BenchRun run, Path model, String modelName) {
+        KernelBenches kernels = new KernelBenches(run);
+        ModelBenches models = new ModelBenches(run, model, modelName);
+        return switch (bench) {
+            case GEMM -> kernels.gemm();
+            case GEMV -> kernels.gemv();
+            case ATTENTION -> kernels.attention();
+            case DHSA -> kernels.dhsa();
+            case PREFILL -> models.prefill();
+            case DECODE -> models.decode();
+        };
+    }
+}
