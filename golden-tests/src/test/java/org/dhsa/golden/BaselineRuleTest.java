@@ -3,6 +3,7 @@ package org.dhsa.golden;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -49,7 +50,7 @@ class BaselineRuleTest {
                         continue; // integers, and what the matrix test reports as wrong
                     }
                     comparisons++;
-                    boolean wholePass = c.note().contains("end to end") || c.note().contains("whole");
+                    boolean wholePass = c.note().contains("end to end") || c.note().startsWith("prompt ");
                     double floor = FLOOR * Math.max(1e-30, largest(golden, c)) * (wholePass ? STAGES_OF_A_PASS : 2);
                     double allowed = 2 * b.maxAbs() + floor;
                     String stage = c.stage() + (wholePass ? ", end to end" : "");
@@ -69,12 +70,13 @@ class BaselineRuleTest {
         int compared = comparisons;
         return Stream.concat(broken.entrySet().stream().map(e -> DynamicTest.dynamicTest(e.getKey() + " / optimized against plain loops",
                 () -> assertThat(e.getValue()).isEmpty())),
-                Stream.of(DynamicTest.dynamicTest("something was compared", () -> assertThat(compared).isGreaterThan(500))));
+                Stream.of(DynamicTest.dynamicTest("something was compared", () -> assertThat(compared).isGreaterThan(300))));
     }
 
-    /// Largest recorded value of the tensor that was compared.
+    /// Largest recorded value of the tensor that was compared; a gap between two logits is as uncertain as the logits.
     private static double largest(GoldenCase golden, Comparison c) {
-        return golden.find(c.tensor()).map(t -> java.util.Arrays.stream(t.values()).filter(v -> Double.isFinite(v) && Math.abs(v) < 1e30).map(Math::abs).max().orElse(0))
-                .orElse(Math.abs(c.expected()));
+        boolean gap = c.tensor().startsWith("results.") && c.tensor().contains("logit");
+        return golden.tensors().values().stream().filter(t -> gap ? t.name().contains("logits") : t.name().equals(c.tensor()))
+                .flatMapToDouble(t -> Arrays.stream(t.values())).filter(v -> Double.isFinite(v) && Math.abs(v) < 1e30).map(Math::abs).max().orElse(Math.abs(c.expected()));
     }
 }

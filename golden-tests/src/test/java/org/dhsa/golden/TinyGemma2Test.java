@@ -32,12 +32,13 @@ class TinyGemma2Test {
 
     /// The expected logits are stored in F32; they were computed in FP64.
     private static final double F32_ROUNDING = 1e-5;
-    private static final Path TINY = Recordings.ROOT.resolve("golden-tests/models/tiny-gemma2");
+    static final Path TINY = Recordings.ROOT.resolve("golden-tests/models/tiny-gemma2");
 
-    private record Sample(int id, int[] prompt, int[] answer, String question) {}
+    /// @param margin smallest gap between the best and the second logit of the answer
+    record Sample(int id, int[] prompt, int[] answer, String question, double margin) {}
 
     /// @param logits of the last prompt position
-    private record Answer(double[] logits, int[] tokens) {}
+    record Answer(double[] logits, int[] tokens) {}
 
     @TestFactory
     Stream<DynamicTest> tinyGemma2() throws Exception {
@@ -59,7 +60,7 @@ class TinyGemma2Test {
             Gemma2Forward forward = new Gemma2Forward(model.config(), model.weights(), new ReferenceBackend(), EmbeddingScale.EXACT);
             List<Future<Answer>> answers = new ArrayList<>();
             for (Sample sample : samples.reversed()) {
-                answers.addFirst(threads.submit((Callable<Answer>) () -> answer(forward, sample)));
+                answers.addFirst(threads.submit((Callable<Answer>) () -> answer(forward, sample, new AttentionMode.Dense())));
             }
             int withLogits = 0;
             for (int s = 0; s < samples.size(); s++) {
@@ -85,8 +86,8 @@ class TinyGemma2Test {
         return tests.stream();
     }
 
-    private static Answer answer(Gemma2Forward forward, Sample sample) {
-        Gemma2Forward.Session session = forward.open(new AttentionMode.Dense());
+    static Answer answer(Gemma2Forward forward, Sample sample, AttentionMode mode) {
+        Gemma2Forward.Session session = forward.open(mode);
         Tensor logits = session.prefill(sample.prompt());
         DoubleTensor last = logits.toDouble();
         int[] tokens = new int[sample.answer().length];
@@ -100,14 +101,14 @@ class TinyGemma2Test {
         return new Answer(last.data().clone(), tokens);
     }
 
-    private static List<Sample> samples(Path folder) throws Exception {
+    static List<Sample> samples(Path folder) throws Exception {
         List<Sample> samples = new ArrayList<>();
         ObjectMapper json = new ObjectMapper();
         for (String line : Files.readAllLines(folder.resolve("niah_samples.jsonl"))) {
             JsonNode node = json.readTree(line);
             String prompt = node.get("prompt").asText();
             samples.add(new Sample(node.get("id").asInt(), ints(node.get("input_ids")), ints(node.get("expected_ids")),
-                    prompt.substring(prompt.lastIndexOf('\n') + 1)));
+                    prompt.substring(prompt.lastIndexOf('\n') + 1), node.get("min_logit_margin").asDouble()));
         }
         assertThat(samples).isNotEmpty().allSatisfy(s -> assertThat(Arrays.stream(s.answer()).toArray()).isNotEmpty());
         return samples;
