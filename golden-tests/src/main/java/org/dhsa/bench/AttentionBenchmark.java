@@ -50,7 +50,7 @@ public class AttentionBenchmark extends ComputeBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         super.close();
         if (backend != null) {
             backend.close();

@@ -89,7 +89,7 @@ public class GemmBenchmark extends ComputeBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         super.close();
         arena.close();
         if (backend != null) {
