@@ -50,6 +50,13 @@ public class AttentionBenchmark extends ComputeBenchmark {
     }
 
     @Override
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
     public void close() {
         super.close();
         if (backend != null) {

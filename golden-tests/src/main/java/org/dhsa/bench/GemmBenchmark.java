@@ -89,6 +89,13 @@ public class GemmBenchmark extends ComputeBenchmark {
     }
 
     @Override
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
     public void close() {
         super.close();
         arena.close();
