@@ -50,7 +50,14 @@ public class AttentionBenchmark extends ComputeBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
+    public void close() {
         super.close();
         if (backend != null) {
             backend.close();

@@ -122,7 +122,7 @@ final class BenchModel implements AutoCloseable {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         backend.close();
         model.close();
         arena.close();

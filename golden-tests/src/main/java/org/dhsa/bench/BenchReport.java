@@ -42,6 +42,7 @@ public record BenchReport(Bench bench, List<Table> tables, List<String> remarks,
             ObjectNode sample = times.addObject().put("benchmark", one.benchmark());
             ObjectNode params = sample.putObject("params");
             one.params().forEach(params::put);
+            params.remove("folder");
             ObjectNode seconds = sample.putObject("seconds");
             one.seconds().forEach((method, values) -> {
                 ArrayNode list = seconds.putArray(method);

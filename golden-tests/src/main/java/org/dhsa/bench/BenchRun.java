@@ -45,6 +45,16 @@ public final class BenchRun implements AutoCloseable {
             return new Effort(rounds, Math.min(warmups, 1), Math.min(iterations, 2), millis);
         }
 
+        /// Where one operation takes minutes, it is its own warm-up.
+        Effort slowest() {
+            return new Effort(rounds, 0, Math.min(iterations, 2), millis);
+        }
+
+        /// For turns that somebody else takes care of.
+        Effort oneRound() {
+            return new Effort(1, warmups, iterations, millis);
+        }
+
         /// Single shots in a fresh JVM.
         Effort shots(int count) {
             return new Effort(rounds, 0, count, 0);

@@ -9,10 +9,11 @@ public final class Benches {
 
     /// @param model     a checkpoint; not looked at where none is needed
     /// @param modelName the checkpoint, for people
+    /// @param root      the checkout
     /// @throws BenchFailedException if a check failed
-    public static BenchReport run(Bench bench, BenchRun run, Path model, String modelName) {
+    public static BenchReport run(Bench bench, BenchRun run, Path model, String modelName, Path root) {
         KernelBenches kernels = new KernelBenches(run);
-        ModelBenches models = new ModelBenches(run, model, modelName);
+        ModelBenches models = new ModelBenches(run, model, modelName, Jlama.in(root));
         return switch (bench) {
             case GEMM -> kernels.gemm();
             case GEMV -> kernels.gemv();

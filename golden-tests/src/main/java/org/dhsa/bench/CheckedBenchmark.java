@@ -14,7 +14,7 @@ import org.openjdk.jmh.infra.BenchmarkParams;
 /// Candidate and anchors are methods of one class with the same parameters. A wrong result ends the run: the time of a
 /// wrong result is no time.
 @State(Scope.Benchmark)
-public abstract class CheckedBenchmark implements AutoCloseable {
+public abstract class CheckedBenchmark {
 
     /// Threads that share the work.
     @Param("1")
@@ -31,6 +31,9 @@ public abstract class CheckedBenchmark implements AutoCloseable {
     /// @throws WrongResultException if they differ by more than FP32 explains
     abstract void check(String method) throws Exception;
 
+    /// What an application would do before its first long work.
+    void warm(String method) {}
+
     @Setup(Level.Trial)
     public final void setUp(BenchmarkParams params) throws Exception {
         String name = params.getBenchmark();
@@ -38,13 +41,14 @@ public abstract class CheckedBenchmark implements AutoCloseable {
         try {
             prepare(method);
             check(method);
+            warm(method);
         } catch (Exception | Error e) {
             Notes.put("failed", method + ": " + e.getMessage());
             throw e;
         }
     }
 
+    /// Releases what [#prepare] made.
     @TearDown(Level.Trial)
-    @Override
-    public void close() throws Exception {}
+    public void close() {}
 }

@@ -64,7 +64,7 @@ public abstract class ComputeBenchmark extends CheckedBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         if (on != null) {
             on.close();
         }

@@ -71,7 +71,6 @@ public class DecodeBenchmark extends CheckedBenchmark {
             checkSum[0] = (int) read();
             return;
         }
-        model.backend.warmUp();
         int[] checked = model.prompt(BenchModel.CHECKED_TOKENS);
         session = model.forward.open(new AttentionMode.Dense());
         session.prefill(Arrays.copyOf(checked, checked.length - 1));
@@ -94,7 +93,14 @@ public class DecodeBenchmark extends CheckedBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    void warm(String method) {
+        if (on == null) {
+            model.backend.warmUp();
+        }
+    }
+
+    @Override
+    public void close() {
         if (on != null) {
             on.close();
         }

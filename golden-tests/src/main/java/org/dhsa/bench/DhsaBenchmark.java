@@ -224,6 +224,13 @@ public class DhsaBenchmark extends CheckedBenchmark {
     }
 
     @Override
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
     public void close() {
         arena.close();
         if (backend != null) {

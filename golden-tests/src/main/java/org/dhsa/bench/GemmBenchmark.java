@@ -89,7 +89,14 @@ public class GemmBenchmark extends ComputeBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
+    public void close() {
         super.close();
         arena.close();
         if (backend != null) {

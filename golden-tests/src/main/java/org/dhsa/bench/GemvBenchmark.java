@@ -110,6 +110,13 @@ public class GemvBenchmark extends CheckedBenchmark {
     }
 
     @Override
+    void warm(String method) {
+        if (backend != null) {
+            backend.warmUp();
+        }
+    }
+
+    @Override
     public void close() {
         arena.close();
         if (on != null) {

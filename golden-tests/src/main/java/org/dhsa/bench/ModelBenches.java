@@ -14,9 +14,11 @@ final class ModelBenches {
     private final BenchRun run;
     private final Path folder;
     private final String what;
+    private final Jlama jlama;
 
     /// @param what the model, for people
-    ModelBenches(BenchRun run, Path folder, String what) {
+    ModelBenches(BenchRun run, Path folder, String what, Jlama jlama) {
+        this.jlama = jlama;
         this.run = run;
         this.folder = folder;
         this.what = what;
@@ -33,7 +35,7 @@ final class ModelBenches {
         for (int threads : run.threads()) {
             double shortest = Double.NaN;
             for (int tokens : lengths) {
-                BenchRun.Effort effort = tokens > 2048 ? run.effort().slow() : run.effort();
+                BenchRun.Effort effort = tokens > 4096 ? run.effort().slowest() : tokens > 2048 ? run.effort().slow() : run.effort();
                 Samples s = run.measure(PrefillBenchmark.class, Map.of("folder", folder, "threads", threads, "tokens", tokens, "budget", budget, "block", block),
                         effort, PrefillBenchmark.DENSE, PrefillBenchmark.DHSA, ComputeBenchmark.PEAK);
                 all.add(s);
@@ -47,11 +49,46 @@ final class ModelBenches {
                 }
             }
         }
-        return new BenchReport(Bench.PREFILL, List.of(table, stages, warmStart(all)), List.of(
+        List<Table> tables = new ArrayList<>(List.of(table, stages, warmStart(all)));
+        List<String> remarks = new ArrayList<>(List.of(
                 "Tokens per second per GFLOP/s of peak are comparable between machines; the peak is measured beside each length.",
                 "\"Pairs read\" is the share of the visible query-key pairs that DHSA read, all layers.",
-                "The first and second prompt are read in a fresh JVM right after the warm-up.",
-                "Jlama is not in this table."), all);
+                "The first and second prompt are read in a fresh JVM right after the warm-up."));
+        if (jlama.isFetched()) {
+            tables.add(besideJlama(all, lengths[0], remarks));
+        } else {
+            remarks.add("Jlama is not beside it: its libraries are not there. `" + Jlama.FETCH + "` fetches them.");
+        }
+        return new BenchReport(Bench.PREFILL, tables, remarks, all);
+    }
+
+    /// Dense prefill of the shortest prompt and Jlama's, turn by turn.
+    private Table besideJlama(List<Samples> all, int tokens, List<String> remarks) {
+        Table table = new Table("Prefill beside Jlama 0.8.4, " + tokens + " tokens", "threads", "Java tokens/s", "Jlama tokens/s", "Java / Jlama");
+        BenchRun.Effort once = run.effort().oneRound();
+        for (int threads : run.threads()) {
+            List<Double> ours = new ArrayList<>();
+            List<Double> theirs = new ArrayList<>();
+            for (int round = 0; round < run.effort().rounds(); round++) {
+                Samples s = run.measure(PrefillBenchmark.class, Map.of("folder", folder, "threads", threads, "tokens", tokens), once, PrefillBenchmark.DENSE);
+                all.add(s);
+                ours.add(s.median(PrefillBenchmark.DENSE));
+                run.tell("Jlama, " + threads + " threads, round " + (round + 1));
+                Jlama.Result result = jlama.prefill(folder, tokens, threads, once.warmups(), once.iterations());
+                theirs.add(Samples.median(result.seconds()));
+                if (threads == run.threads().getFirst() && round == 0) {
+                    remarks.add("Jlama reads the same weights as BF16 with " + result.operations() + ", the output head not included.");
+                }
+            }
+            double java = tokens / median(ours);
+            double other = tokens / median(theirs);
+            table.row(threads, Cell.of(java, 1), Cell.of(other, 1), Cell.of(java / other, 2));
+        }
+        return table;
+    }
+
+    private static double median(List<Double> values) {
+        return Samples.median(values.stream().mapToDouble(Double::doubleValue).toArray());
     }
 
     private static Map<String, Double> stages(Samples s, String method) {

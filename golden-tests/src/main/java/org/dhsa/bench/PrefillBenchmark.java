@@ -69,7 +69,6 @@ public class PrefillBenchmark extends ComputeBenchmark {
     void prepareCandidate(String method) throws Exception {
         boolean dense = method.equals(DENSE);
         model = new BenchModel(Path.of(folder), threads);
-        model.backend.warmUp();
         prompt = model.prompt(BenchModel.CHECKED_TOKENS);
         logits = model.forward.open(BenchModel.checkedMode(dense)).prefill(prompt).toDouble().data();
         mode = dense ? new AttentionMode.Dense() : model.dhsa(budget, block);
@@ -84,6 +83,13 @@ public class PrefillBenchmark extends ComputeBenchmark {
     @Override
     void checkCandidate(String method) {
         BenchModel.requireNear(model.referenceLogits(BenchModel.checkedMode(method.equals(DENSE)), BenchModel.CHECKED_TOKENS), logits);
+    }
+
+    @Override
+    void warm(String method) {
+        if (model != null) {
+            model.backend.warmUp();
+        }
     }
 
     @Setup(Level.Iteration)
@@ -107,7 +113,7 @@ public class PrefillBenchmark extends ComputeBenchmark {
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         super.close();
         if (model != null) {
             model.close();

@@ -11,7 +11,8 @@ import org.openjdk.jmh.annotations.State;
 /// A fresh JVM: the warm-up, the first prompt, the second prompt, in this order and each once.
 ///
 /// It must be run in single shots without warm-up iterations, three in a JVM. Nothing may be computed before the first
-/// shot, so the check is made after the last one: both prompts give the same logits, bit for bit. (That they are right is
+/// shot, so the check is made after the last one: both prompts give the same logits up to rounding:
+/// `tanh` and `exp` of a vector are another routine in compiled code than before. (That they are right is
 /// checked by [PrefillBenchmark].)
 @State(Scope.Benchmark)
 public class WarmStartBenchmark extends CheckedBenchmark {
@@ -45,6 +46,11 @@ public class WarmStartBenchmark extends CheckedBenchmark {
         return logits;
     }
 
+    /// The first shot counts as done; for tests.
+    void skipWarmUp() {
+        steps = FIRST;
+    }
+
     @Override
     void prepare(String method) throws Exception {
         model = new BenchModel(Path.of(folder), threads);
@@ -61,13 +67,11 @@ public class WarmStartBenchmark extends CheckedBenchmark {
         if (steps == 0) {
             return;
         }
-        for (int i = 0; i < logits[0].length; i++) {
-            WrongResultException.unless(logits[0][i] == logits[1][i], "logit " + i + " of the second prompt differs from the first");
-        }
+        BenchModel.requireNear(logits[0], logits[1]);
     }
 
     @Override
-    public void close() throws Exception {
+    public void close() {
         try {
             check(CANDIDATE);
         } catch (WrongResultException e) {

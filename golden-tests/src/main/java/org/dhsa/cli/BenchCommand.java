@@ -88,7 +88,7 @@ final class BenchCommand implements Callable<Integer> {
             Progress.Task task = progress.task("measuring");
             try (BenchRun run = new BenchRun(quick, counts, root.resolve("target/bench.log"), task::at)) {
                 for (Bench bench : benches) {
-                    BenchReport report = Benches.run(bench, run, checkpoint.folder, checkpoint.name);
+                    BenchReport report = Benches.run(bench, run, checkpoint.folder, checkpoint.name, root);
                     reports.add(report);
                     progress.clear();
                     out.println(report.text());
