@@ -62,9 +62,13 @@ public final class BenchRun implements AutoCloseable {
     }
 
     private static final Effort FULL = new Effort(2, 2, 4, 1000);
+    private static final Effort BRIEF = new Effort(1, 1, 2, 500);
     private static final Effort QUICK = new Effort(1, 1, 1, 100);
 
-    private final boolean quick;
+    /// How much is measured: everything, fewer sizes and turns, or just enough to see that it runs.
+    public enum Extent { FULL, BRIEF, QUICK }
+
+    private final Extent extent;
     private final List<Integer> threads;
     private final Path log;
     private final PrintStream logStream;
@@ -73,8 +77,8 @@ public final class BenchRun implements AutoCloseable {
 
     /// @param log      overwritten
     /// @param progress told what is being measured
-    public BenchRun(boolean quick, List<Integer> threads, Path log, Consumer<String> progress) throws IOException {
-        this.quick = quick;
+    public BenchRun(Extent extent, List<Integer> threads, Path log, Consumer<String> progress) throws IOException {
+        this.extent = extent;
         this.threads = List.copyOf(threads);
         this.log = log;
         Files.createDirectories(log.toAbsolutePath().getParent());
@@ -83,7 +87,16 @@ public final class BenchRun implements AutoCloseable {
     }
 
     boolean quick() {
-        return quick;
+        return extent == Extent.QUICK;
+    }
+
+    /// The first choice in a full run, the second in a brief one, the third in a quick one.
+    <T> T choose(T full, T brief, T quick) {
+        return switch (extent) {
+            case FULL -> full;
+            case BRIEF -> brief;
+            case QUICK -> quick;
+        };
     }
 
     List<Integer> threads() {
@@ -91,7 +104,7 @@ public final class BenchRun implements AutoCloseable {
     }
 
     Effort effort() {
-        return quick ? QUICK : FULL;
+        return choose(FULL, BRIEF, QUICK);
     }
 
     /// Everything measured so far.

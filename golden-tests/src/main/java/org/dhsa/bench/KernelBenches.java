@@ -30,7 +30,7 @@ final class KernelBenches {
                 "Java GFLOP/s", "OpenBLAS GFLOP/s", "Java / OpenBLAS", "peak GFLOP/s", "share of peak");
         List<Samples> all = new ArrayList<>();
         for (int threads : run.threads()) {
-            for (int m : run.quick() ? new int[] {32} : new int[] {512, 2048}) {
+            for (int m : run.choose(new int[] {512, 2048}, new int[] {512}, new int[] {32})) {
                 for (Projection p : run.quick() ? PROJECTIONS.subList(0, 1) : PROJECTIONS) {
                     Samples s = run.measure(GemmBenchmark.class, Map.of("threads", threads, "m", m, "n", p.n, "k", p.k), run.effort(), anchor
                             ? new String[] {GemmBenchmark.CANDIDATE, GemmBenchmark.ANCHOR, ComputeBenchmark.PEAK} : new String[] {GemmBenchmark.CANDIDATE, ComputeBenchmark.PEAK});
@@ -67,7 +67,7 @@ final class KernelBenches {
     }
 
     private int[] lengths() {
-        return run.quick() ? new int[] {1024} : new int[] {4096, 8192, 16384};
+        return run.choose(new int[] {4096, 8192, 16384}, new int[] {4096, 8192}, new int[] {1024});
     }
 
     private BenchRun.Effort effort(int length) {
@@ -94,8 +94,8 @@ final class KernelBenches {
         List<Samples> all = new ArrayList<>();
         for (int threads : run.threads()) {
             for (int length : lengths()) {
-                for (int budget : run.quick() ? new int[] {256} : new int[] {1024, 2048}) {
-                    for (int block : run.quick() ? new int[] {128} : new int[] {128, 256}) {
+                for (int budget : run.choose(new int[] {1024, 2048}, new int[] {1024}, new int[] {256})) {
+                    for (int block : run.choose(new int[] {128, 256}, new int[] {256}, new int[] {128})) {
                         Samples s = run.measure(DhsaBenchmark.class, Map.of("threads", threads, "length", length, "budget", budget, "block", block), effort(length).slow(),
                                 DhsaBenchmark.DENSE, DhsaBenchmark.SPARSE, DhsaBenchmark.SELECTED, DhsaBenchmark.PREDICTED);
                         all.add(s);

@@ -25,7 +25,7 @@ final class ModelBenches {
     }
 
     BenchReport prefill() {
-        int[] lengths = run.quick() ? new int[] {256} : new int[] {512, 2048, 4096, 8192, 16384};
+        int[] lengths = run.choose(new int[] {512, 2048, 4096, 8192, 16384}, new int[] {512, 4096}, new int[] {256});
         int budget = run.quick() ? 128 : 1024;
         int block = run.quick() ? 64 : 256;
         Table table = new Table("Prefill, " + what + ", DHSA with budget " + budget + " and block " + block, "threads", "tokens", "dense tokens/s", "DHSA tokens/s", "peak GFLOP/s",

@@ -52,6 +52,9 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--quick", description = "Small sizes, one short iteration: shows that everything runs. The figures mean nothing.")
     boolean quick;
 
+    @Option(names = "--brief", description = "Fewer sizes, one turn each: minutes instead of hours, and wider errors.")
+    boolean brief;
+
     @Option(names = "--json", paramLabel = "FILE", description = "Write tables and every single time there too.")
     Path json;
 
@@ -86,7 +89,7 @@ final class BenchCommand implements Callable<Integer> {
         try (Progress progress = Progress.on(spec.commandLine().getErr(), false);
              Checkpoint checkpoint = benches.stream().anyMatch(Bench::needsModel) ? checkpoint(progress) : new Checkpoint(null, "", false)) {
             Progress.Task task = progress.task("measuring");
-            try (BenchRun run = new BenchRun(quick, counts, root.resolve("target/bench.log"), task::at)) {
+            try (BenchRun run = new BenchRun(extent(), counts, root.resolve("target/bench.log"), task::at)) {
                 for (Bench bench : benches) {
                     BenchReport report = Benches.run(bench, run, checkpoint.folder, checkpoint.name, root);
                     reports.add(report);
@@ -105,6 +108,10 @@ final class BenchCommand implements Callable<Integer> {
             FileOutput.write(json, Json.pretty(json(reports, system, counts)) + "\n");
         }
         return 0;
+    }
+
+    private BenchRun.Extent extent() {
+        return quick ? BenchRun.Extent.QUICK : brief ? BenchRun.Extent.BRIEF : BenchRun.Extent.FULL;
     }
 
     /// The benches in their usual order, each once.
