@@ -82,7 +82,7 @@ final class BenchCommand implements Callable<Integer> {
         }
         SystemInfo system = SystemInfo.of(root, Optional.ofNullable(write));
         PrintWriter out = spec.commandLine().getOut();
-        out.println(system.line(counts) + (quick ? "; --quick: these figures mean nothing" : ""));
+        out.println(system.line(counts) + (quick ? "; --quick: these figures mean nothing" : brief ? "; --brief: one turn, wide errors" : ""));
         out.println();
         out.flush();
         List<BenchReport> reports = new ArrayList<>();
@@ -180,12 +180,12 @@ final class BenchCommand implements Callable<Integer> {
 
     private String command(Bench bench, List<Integer> counts) {
         return "./dhsa bench " + bench + " --threads " + counts.stream().map(String::valueOf).collect(Collectors.joining(","))
-                + (quick ? " --quick" : "") + (model == null || !bench.needsModel() ? "" : " --model DIR");
+                + (quick ? " --quick" : brief ? " --brief" : "") + (model == null || !bench.needsModel() ? "" : " --model DIR");
     }
 
     private void writeSection(BenchReport report, SystemInfo system, List<Integer> counts) throws IOException {
         String page = Files.exists(write) ? Files.readString(write) : "# Benchmarks\n";
-        String content = report.markdown((quick ? "A quick run, no measurement. " : "") + system.line(counts), command(report.bench(), counts));
+        String content = report.markdown((quick ? "A quick run, no measurement. " : brief ? "A brief run: one turn, wide errors. " : "") + system.line(counts), command(report.bench(), counts));
         try {
             FileOutput.write(write, MarkedSection.replace(page, report.bench().toString(), report.bench().title(), content));
         } catch (IllegalArgumentException e) {
