@@ -60,7 +60,7 @@ public class KernelSteps {
         requireRight("registerTileInAnArray", registerTileInAnArray());
     }
 
-    private void requireRight(String form, float[] result) {
+    void requireRight(String form, float[] result) {
         for (int i = 0; i < M; i += 7) {
             for (int j = 0; j < N; j += 5) {
                 double truth = 0;

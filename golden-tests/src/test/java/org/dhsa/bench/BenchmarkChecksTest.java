@@ -100,7 +100,9 @@ class BenchmarkChecksTest {
     @Test
     void everyBenchmarkIsInThisTest() {
         Set<String> known = BenchmarkList.defaultList().find(OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT), List.of(".*"), List.of()).stream()
-                .map(b -> b.getUsername().substring("org.dhsa.bench.".length())).collect(Collectors.toCollection(TreeSet::new));
+                .map(b -> b.getUsername().substring("org.dhsa.bench.".length()))
+                .filter(b -> !b.startsWith("KernelSteps.")) // checks itself, see KernelStepsTest
+                .collect(Collectors.toCollection(TreeSet::new));
         Set<String> tested = every().stream().map(Timed::id).collect(Collectors.toCollection(TreeSet::new));
         assertThat(tested).isEqualTo(known);
     }
