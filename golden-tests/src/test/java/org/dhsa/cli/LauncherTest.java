@@ -41,7 +41,7 @@ class LauncherTest {
     @Test
     void withoutAnyJdkItSaysWhatIsNeededAndWhereToGetIt() throws Exception {
         Cli.Result result = run(script, Map.of("DHSA_JDK_PLACES", folder.resolve("nothing").toString()), "demo");
-        assertThat(result.err()).contains("JDK of version 25 or newer", "none was found", "JAVA_HOME", "adoptium");
+        assertThat(result.err()).contains("JDK of version 25 or newer", "none was found", "JAVA_HOME", "Adoptium");
         assertThat(result.out()).isEmpty();
         assertThat(result.code()).isEqualTo(2);
     }
