@@ -14,7 +14,7 @@ import jdk.incubator.vector.VectorSpecies;
 /// The width is the machine's preferred one, or `-Ddhsa.vector.bits=128|256|512`; it is fixed when this class loads,
 /// because the compiler only does its work when the species is a constant. For the same reason accumulators are local
 /// variables, one each: in an array they would live in memory. And for the same reason no vector is ever handed to a helper
-/// method: one that the compiler declines to inline costs a factor of thirty, because its arguments become objects.
+/// method: one that the compiler declines to inline costs a factor of thirteen, because its arguments become objects.
 ///
 /// With 16 lanes a tile is 12 x 32: 24 accumulators, two vectors of B and one broadcast fill 27 of 32 registers. With
 /// fewer lanes it is 6 x 2 vectors, which fits the 16 registers of older machines.

@@ -20,7 +20,7 @@ import org.dhsa.tensor.DType;
 
 /// Makes the compiler do its work before it counts.
 ///
-/// A kernel that runs for the first time is interpreted, boxes every vector and does less than one thousandth of its speed;
+/// A kernel that runs for the first time is interpreted, boxes every vector and does less than a hundredth of its speed;
 /// after some hundred calls the optimizing compiler replaces it. A small made-up model, with weights outside the heap
 /// like a mapped file's, is run until two passes in a row take the same time, so that no real prompt pays for this.
 final class WarmUp {
