@@ -76,11 +76,11 @@ final class TiledAttention {
         FloatTensor context = FloatTensor.zeros(Shape.of("heads", heads, "queryLen", query.shape().extent("queryLen"), "headDim", headDim));
         KeyRows keys = KeyRows.of(key);
         KeyRows values = KeyRows.of(value);
+        if (query.shape().extent("queryLen") == 1) {
+            return singleQuery(query, keys, values, key.shape(), rule, tiles.getFirst().list, context);
+        }
         long[] pairs = new long[tiles.size()];
         // Later tiles read more keys, so they go first: no thread is left alone with the longest.
-        if (query.shape().extent("queryLen") == 1) {
-            return singleQuery(query, KeyRows.of(key), KeyRows.of(value), key.shape(), rule, tiles.getFirst().list, context);
-        }
         workers.run(heads * tiles.size(), (task, worker) -> {
             int tile = tiles.size() - 1 - task / heads;
             int head = task % heads;
