@@ -59,6 +59,13 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void packRows(float[] x, int[] offsets, int count, int d, float[] panel, int panelOffset) {
+        for (int n = 0; n < count; n++) {
+            System.arraycopy(x, offsets[n] + d, panel, panelOffset + n * ROWS, ROWS);
+        }
+    }
+
+    @Override
     public void gemvBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] even, float[] odd, float[] out, int outOffset) {
         for (int n = 0; n < 4; n++) {
             float sum = 0;
