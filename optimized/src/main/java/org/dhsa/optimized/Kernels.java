@@ -88,6 +88,9 @@ interface Kernels {
     /// `x[d][query] *= factor[query]` for a column panel of `rows` rows.
     void scaleColumns(float[] x, int rows, float[] factor);
 
+    /// `x = cap · tanh(scale · x / cap)` over n elements.
+    void cap(float[] x, int offset, int n, float scale, float cap);
+
     /// `gate = gelu_tanh(gate) * up` over n elements.
     void geluTimes(float[] gate, float[] up, int offset, int n);
 

@@ -179,7 +179,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public LmHead lmHead() {
-        return new OptimizedLmHead(gemm);
+        return new OptimizedLmHead(gemm, kernels, workers);
     }
 
     @Override

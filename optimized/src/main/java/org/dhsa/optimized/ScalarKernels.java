@@ -168,6 +168,13 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void cap(float[] x, int offset, int n, float scale, float cap) {
+        for (int i = offset; i < offset + n; i++) {
+            x[i] = capped(x[i] * scale, cap);
+        }
+    }
+
+    @Override
     public void geluTimes(float[] gate, float[] up, int offset, int n) {
         for (int i = offset; i < offset + n; i++) {
             float z = gate[i];

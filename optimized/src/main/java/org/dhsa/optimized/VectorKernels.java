@@ -374,15 +374,17 @@ final class VectorKernels implements Kernels {
     public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
                           float[] maxima, float[] rescale) {
         if (cap > 0) {
-            cap(s, count * COLUMNS, scale, cap);
+            cap(s, 0, count * COLUMNS, scale, cap);
         }
         onlineExpHalf(s, 0, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
         onlineExpHalf(s, LANES, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
     }
 
-    private static void cap(float[] s, int n, float scale, float cap) {
+    @Override
+    public void cap(float[] s, int offset, int n, float scale, float cap) {
         float inner = scale / cap;
-        for (int i = 0; i < n; i += LANES) {
+        int i = offset;
+        for (; i + LANES <= offset + n; i += LANES) {
             FloatVector x = FloatVector.fromArray(S, s, i).mul(inner);
             FloatVector square = x.mul(x);
             FloatVector small = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
@@ -398,6 +400,9 @@ final class VectorKernels implements Kernels {
             great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
             FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, TANH_SMALL));
             tanh.mul(cap).intoArray(s, i);
+        }
+        for (; i < offset + n; i++) {
+            s[i] = cap * (float) Math.tanh(s[i] * inner);
         }
     }
 
