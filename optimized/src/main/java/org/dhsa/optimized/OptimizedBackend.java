@@ -169,7 +169,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public ResidualAdd residualAdd() {
-        return new OptimizedResidualAdd();
+        return new OptimizedResidualAdd(workers);
     }
 
     @Override
