@@ -9,7 +9,8 @@ public enum Bench {
     ATTENTION("Dense attention", false),
     DHSA("DHSA attention", false),
     PREFILL("Prefill", true),
-    DECODE("Decode", true);
+    DECODE("Decode", true),
+    ENDTOEND("End to end", true);
 
     private final String title;
     private final boolean needsModel;

@@ -10,8 +10,9 @@ public final class Benches {
     /// @param model     a checkpoint; not looked at where none is needed
     /// @param modelName the checkpoint, for people
     /// @param root      the checkout
+    /// @param lengths   prompts of the end-to-end runs, in tokens
     /// @throws BenchFailedException if a check failed
-    public static BenchReport run(Bench bench, BenchRun run, Path model, String modelName, Path root) {
+    public static BenchReport run(Bench bench, BenchRun run, Path model, String modelName, Path root, int[] lengths) {
         KernelBenches kernels = new KernelBenches(run);
         ModelBenches models = new ModelBenches(run, model, modelName, Jlama.in(root));
         return switch (bench) {
@@ -21,6 +22,7 @@ public final class Benches {
             case DHSA -> kernels.dhsa();
             case PREFILL -> models.prefill();
             case DECODE -> models.decode();
+            case ENDTOEND -> new WholeRunBench(run, model, modelName, lengths).report();
         };
     }
 }

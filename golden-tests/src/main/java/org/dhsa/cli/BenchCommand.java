@@ -36,14 +36,14 @@ import picocli.CommandLine.Spec;
 @Command(name = "bench", mixinStandardHelpOptions = true, sortOptions = false,
         header = "Measures how fast the optimized backend is, as ratios to what the machine and others can do.",
         description = {"", "gemm: projections beside OpenBLAS and the multiply-add peak. gemv: decode's products beside reading memory. attention: dense attention beside the peak. "
-                + "dhsa: DHSA beside dense attention and the exact ratio of pairs. prefill, decode: a whole model of 4 layers. all: one after the other.",
+                + "dhsa: DHSA beside dense attention and the exact ratio of pairs. prefill, decode: a whole model of 4 layers. endtoend: a prompt and 32 new tokens in a process of its own, with its memory. all: one after the other.",
                 "Every result is checked before it is timed. The machine should do nothing else meanwhile. What the benchmark harness says is in target/bench.log.", ""})
 final class BenchCommand implements Callable<Integer> {
 
     private static final int LAYERS = 4;
     private static final int VOCAB = 8192;
 
-    @Parameters(arity = "0..*", paramLabel = "BENCH", description = "gemm, gemv, attention, dhsa, prefill, decode, or all (default).")
+    @Parameters(arity = "0..*", paramLabel = "BENCH", description = "gemm, gemv, attention, dhsa, prefill, decode, endtoend, or all (default).")
     List<String> names = List.of("all");
 
     @Option(names = "--threads", paramLabel = "N,N", split = ",", description = "Numbers of threads to measure with. Default: one, and one for each processor.")
@@ -62,7 +62,10 @@ final class BenchCommand implements Callable<Integer> {
             + "<!-- bench:gemm --> and <!-- /bench:gemm -->; sections that are not there are added."})
     Path write;
 
-    @Option(names = "--model", paramLabel = "DIR", description = {"Checkpoint for prefill and decode. Default: one of the 2B shape with 4 layers, "
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Prompts of the end-to-end runs, in tokens. Default: 2048, 8192.")
+    List<Integer> lengths;
+
+    @Option(names = "--model", paramLabel = "DIR", description = {"Checkpoint for prefill, decode and endtoend. Default: one of the 2B shape with 4 layers, "
             + "a vocabulary of 8192 and made-up weights, written to a temporary folder (660 MB)."})
     Path model;
 
@@ -76,6 +79,7 @@ final class BenchCommand implements Callable<Integer> {
     public Integer call() throws IOException, WeightsFormatException {
         List<Bench> benches = benches(names);
         List<Integer> counts = threadCounts(threads);
+        lengths();
         Path root = Home.find().root();
         for (Path file : Stream.of(Optional.ofNullable(json), Optional.ofNullable(write)).flatMap(Optional::stream).toList()) {
             FileOutput.requireWritable(file.toAbsolutePath().getParent(), file == json ? "--json" : "--write");
@@ -91,7 +95,7 @@ final class BenchCommand implements Callable<Integer> {
             Progress.Task task = progress.task("measuring");
             try (BenchRun run = new BenchRun(extent(), counts, root.resolve("target/bench.log"), task::at)) {
                 for (Bench bench : benches) {
-                    BenchReport report = Benches.run(bench, run, checkpoint.folder, checkpoint.name, root);
+                    BenchReport report = Benches.run(bench, run, checkpoint.folder, checkpoint.name, root, lengths());
                     reports.add(report);
                     progress.clear();
                     out.println(report.text());
@@ -108,6 +112,16 @@ final class BenchCommand implements Callable<Integer> {
             FileOutput.write(json, Json.pretty(json(reports, system, counts)) + "\n");
         }
         return 0;
+    }
+
+    private int[] lengths() {
+        int[] chosen = lengths != null ? lengths.stream().mapToInt(Integer::intValue).toArray() : quick ? new int[] {64} : new int[] {2048, 8192};
+        for (int tokens : chosen) {
+            if (tokens <= 0) {
+                throw new BadInput("--lengths must be positive, was " + tokens + ".");
+            }
+        }
+        return chosen;
     }
 
     private BenchRun.Extent extent() {
@@ -180,6 +194,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private String command(Bench bench, List<Integer> counts) {
         return "./dhsa bench " + bench + " --threads " + counts.stream().map(String::valueOf).collect(Collectors.joining(","))
+                + (bench == Bench.ENDTOEND && lengths != null ? " --lengths " + lengths.stream().map(String::valueOf).collect(Collectors.joining(",")) : "")
                 + (quick ? " --quick" : brief ? " --brief" : "") + (model == null || !bench.needsModel() ? "" : " --model DIR");
     }
 

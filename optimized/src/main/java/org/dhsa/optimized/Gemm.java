@@ -1,5 +1,7 @@
 package org.dhsa.optimized;
 
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import org.dhsa.model.WeightTensor;
 import org.dhsa.tensor.DType;
@@ -14,6 +16,7 @@ import org.dhsa.tensor.DType;
 /// tokens of a pass stay under 5 MB.
 final class Gemm {
 
+    private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int ROW_TILE = 512;
     private static final int K_BLOCK = 2304;
 
@@ -42,12 +45,23 @@ final class Gemm {
         for (int row = 0; row < rows; row += ROW_TILE) {
             int tileRows = Math.min(ROW_TILE, rows - row);
             for (int k0 = 0; k0 < k; k0 += K_BLOCK) {
-                block(x, xOffset + row * xStride + k0, xStride, tileRows, weight, k0, Math.min(K_BLOCK, k - k0), y, yOffset + row * n, n);
+                block(x, xOffset + row * xStride + k0, xStride, tileRows, weight, k0, Math.min(K_BLOCK, k - k0), y, yOffset + row * n, n, k0 > 0);
             }
         }
     }
 
-    private void block(float[] x, int xAt, int xStride, int rows, WeightTensor weight, int k0, int k, float[] y, int yAt, int n) {
+    /// `Y = X Vᵀ`, V being columns `k0` to `k0 + k` of the weight.
+    ///
+    /// @param x row r starts at `xOffset + r * xStride`, k elements
+    /// @param k at most 2304
+    void multiplyColumns(float[] x, int xOffset, int xStride, int rows, WeightTensor weight, int k0, int k, float[] y, int yOffset) {
+        int n = Math.toIntExact(weight.dim(0));
+        for (int row = 0; row < rows; row += ROW_TILE) {
+            block(x, xOffset + row * xStride, xStride, Math.min(ROW_TILE, rows - row), weight, k0, k, y, yOffset + row * n, n, false);
+        }
+    }
+
+    private void block(float[] x, int xAt, int xStride, int rows, WeightTensor weight, int k0, int k, float[] y, int yAt, int n, boolean accumulate) {
         int mr = kernels.rows();
         int nr = kernels.columns();
         int rowPanels = (rows + mr - 1) / mr;
@@ -64,9 +78,9 @@ final class Gemm {
                 int panelRows = Math.min(mr, rows - p * mr);
                 int at = yAt + p * mr * n + column;
                 if (panelRows == mr && columns == nr) {
-                    kernels.gemmTile(packedRows, p * mr * k, b, 0, k, y, at, n, k0 > 0);
+                    kernels.gemmTile(packedRows, p * mr * k, b, 0, k, y, at, n, accumulate);
                 } else {
-                    edgeTile(p * mr * k, b, k, y, at, n, k0 > 0, panelRows, columns, tiles[worker]);
+                    edgeTile(p * mr * k, b, k, y, at, n, accumulate, panelRows, columns, tiles[worker]);
                 }
             }
         });
@@ -109,6 +123,12 @@ final class Gemm {
         }
         for (int r = 0; r < rows; r++) {
             long from = (row + r) * width + k0;
+            if (weight.dtype() == DType.F32) {
+                for (int p = 0; p < k; p++) {
+                    panel[p * nr + r] = weight.bytes().get(F32, 4 * (from + p));
+                }
+                continue;
+            }
             for (int p = 0; p < k; p++) {
                 panel[p * nr + r] = (float) weight.get(from + p);
             }

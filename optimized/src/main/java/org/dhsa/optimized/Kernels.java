@@ -8,6 +8,9 @@ import java.lang.foreign.MemorySegment;
 /// holds `rows()` vectors, `[k][rows]`. Tiles are `rows() x columns()`. Offsets count floats.
 interface Kernels {
 
+    /// Floats behind the last element of a packed panel that [#packRows] may overwrite.
+    int PACK_SLACK = 16;
+
     /// For people: `Vector API, 512 bit`.
     String description();
 
@@ -29,6 +32,13 @@ interface Kernels {
     /// @param weights row 0 starts at `offsetBytes`, rows are `strideBytes` apart (read)
     /// @param panel   overwritten
     void packBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] panel, int panelOffset);
+
+    /// `rows()` adjoining channels of scattered rows to a row panel:
+    ///
+    ///     panel[n][r] = x[offsets[n] + d + r]
+    ///
+    /// @param panel `[count][rows]`, overwritten, and up to `PACK_SLACK` floats behind it may be
+    void packRows(float[] x, int[] offsets, int count, int d, float[] panel, int panelOffset);
 
     /// Dot products of four BF16 rows with one vector: `out[n] = W[n] · x`.
     ///
@@ -77,6 +87,9 @@ interface Kernels {
 
     /// `x[d][query] *= factor[query]` for a column panel of `rows` rows.
     void scaleColumns(float[] x, int rows, float[] factor);
+
+    /// `x = cap · tanh(scale · x / cap)` over n elements.
+    void cap(float[] x, int offset, int n, float scale, float cap);
 
     /// `gate = gelu_tanh(gate) * up` over n elements.
     void geluTimes(float[] gate, float[] up, int offset, int n);

@@ -169,7 +169,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public ResidualAdd residualAdd() {
-        return new OptimizedResidualAdd();
+        return new OptimizedResidualAdd(workers);
     }
 
     @Override
@@ -179,7 +179,7 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public LmHead lmHead() {
-        return new OptimizedLmHead(gemm);
+        return new OptimizedLmHead(gemm, kernels, workers);
     }
 
     @Override

@@ -13,11 +13,13 @@ import org.dhsa.tensor.Shape;
 ///
 /// In the attention architecture queries, keys and values of a token are the same in every window it stands in, so they
 /// are made once per token instead of once per window (8 times less with w = 4). A token outside the sequence is a zero
-/// row, whose in-projection is the bias. The out-projection stands before a LayerNorm and must be done per window.
+/// row, whose in-projection is the bias. The out-projection is linear and can be drawn through the softmax:
+///
+///     W Σⱼ pᵢⱼ vⱼ = Σⱼ Σₕ pₕᵢⱼ (Wₕ vₕⱼ)
+///
+/// so `Wₕ vₕⱼ` too is made once per token; per window only the sum over tokens and heads is left.
 final class OptimizedBoundaryPrediction implements BoundaryPrediction {
 
-    /// Gaps per batch; with w = 4 a matrix product then has 512 rows.
-    private static final int BATCH = 64;
     private static final double LAYER_NORM_EPS = 1e-5;
 
     private final Gemm gemm;
@@ -43,8 +45,8 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
             case BoundaryPredictorWeights.Stack s -> new StackEncoder(s, features, length);
             case BoundaryPredictorWeights.Cnn c -> new CnnEncoder(c, features, length);
         };
-        for (int from = 0; from < length; from += BATCH) {
-            decide(encoder, in.predictor().mlp(), from, Math.min(length, from + BATCH), logits.data());
+        for (int from = 0; from < length; from += encoder.batch()) {
+            decide(encoder, in.predictor().mlp(), from, Math.min(length, from + encoder.batch()), logits.data());
         }
         return new Output(logits);
     }
@@ -68,6 +70,11 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
         int dim();
 
         double cosineEps();
+
+        /// Gaps at a time.
+        default int batch() {
+            return 512;
+        }
 
         /// @param sides `[gaps, 2 * dim]`: left, then right; overwritten
         void encode(int from, int to, float[] sides);
@@ -133,21 +140,76 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
         @Override
         public void encode(int from, int to, float[] sides) {
             int channels = weights.channels();
+            int heads = weights.attention().heads();
             int tokens = 2 * weights.window();
-            float[] inBias = small.of(weights.attention().inProjBias());
-            float[] context = new float[(to - from) * tokens * channels];
+            int first = from - weights.window() + 1;
+            float[] padded = padded(first, to - from + tokens - 1);
+            float[] valuePanels = outProjectedValues(padded, to - from + tokens - 1);
+            float[] outBias = small.of(weights.attention().outProjBias());
+            float[] encoded = new float[(to - from) * tokens * channels];
+            int mr = kernels.rows();
+            int nr = kernels.columns();
+            int panels = (channels + nr - 1) / nr;
+            int depth = tokens * heads;
             workers.run(to - from, (gap, worker) -> {
-                float[] window = new float[tokens * 3 * channels];
-                for (int n = 0; n < tokens; n++) {
-                    int token = from + gap - weights.window() + 1 + n;
-                    boolean inside = token >= 0 && token < length;
-                    System.arraycopy(inside ? qkv : inBias, inside ? token * 3 * channels : 0, window, n * 3 * channels, 3 * channels);
+                float[] probabilities = windowProbabilities(padded, gap * 3 * channels, tokens, weights.attention());
+                float[] tile = new float[mr * nr];
+                for (int i0 = 0; i0 < tokens; i0 += mr) {
+                    int rows = Math.min(mr, tokens - i0);
+                    // row panel [tokens * heads][mr]
+                    float[] a = new float[depth * mr];
+                    for (int k = 0; k < depth; k++) {
+                        for (int r = 0; r < rows; r++) {
+                            a[k * mr + r] = probabilities[k * tokens + i0 + r];
+                        }
+                    }
+                    for (int p = 0; p < panels; p++) {
+                        kernels.gemmTile(a, 0, valuePanels, (p * (to - from + tokens - 1) + gap) * heads * nr, depth, tile, 0, nr, false);
+                        int columns = Math.min(nr, channels - p * nr);
+                        for (int r = 0; r < rows; r++) {
+                            int at = (gap * tokens + i0 + r) * channels + p * nr;
+                            for (int c = 0; c < columns; c++) {
+                                encoded[at + c] = tile[r * nr + c] + outBias[p * nr + c];
+                            }
+                        }
+                    }
                 }
-                windowAttention(window, tokens, weights.attention(), context, gap * tokens * channels);
             });
-            float[] encoded = linear(context, (to - from) * tokens, weights.attention().outProjWeight(), weights.attention().outProjBias());
             layerNorm(encoded, weights.norm());
             pool(encoded, to - from, weights.window(), channels, weights.poolGate(), sides);
+        }
+
+        /// In-projections of `count` tokens from `first`, `[count, 3C]`; outside the sequence they are the biases.
+        private float[] padded(int first, int count) {
+            int width = 3 * weights.channels();
+            float[] inBias = small.of(weights.attention().inProjBias());
+            float[] padded = new float[count * width];
+            for (int n = 0; n < count; n++) {
+                boolean inside = first + n >= 0 && first + n < length;
+                System.arraycopy(inside ? qkv : inBias, inside ? (first + n) * width : 0, padded, n * width, width);
+            }
+            return padded;
+        }
+
+        /// `Wₕ vₕⱼ` of every token and head as column panels, `[panels][tokens * heads][columns()]`.
+        private float[] outProjectedValues(float[] padded, int count) {
+            int channels = weights.channels();
+            int heads = weights.attention().heads();
+            int headDim = channels / heads;
+            int nr = kernels.columns();
+            int panels = (channels + nr - 1) / nr;
+            float[] valuePanels = new float[panels * count * heads * nr];
+            float[] projected = new float[count * channels];
+            for (int head = 0; head < heads; head++) {
+                int h = head;
+                gemm.multiplyColumns(padded, 2 * channels + h * headDim, 3 * channels, count, weights.attention().outProjWeight(), h * headDim, headDim, projected, 0);
+                workers.run(count, (n, worker) -> {
+                    for (int p = 0; p < panels; p++) {
+                        System.arraycopy(projected, n * channels + p * nr, valuePanels, ((p * count + n) * heads + h) * nr, Math.min(nr, channels - p * nr));
+                    }
+                });
+            }
+            return valuePanels;
         }
     }
 
@@ -170,6 +232,12 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
         @Override
         public double cosineEps() {
             return 1e-8;
+        }
+
+        /// With w = 4 a matrix product then has 512 rows.
+        @Override
+        public int batch() {
+            return 64;
         }
 
         @Override
@@ -282,6 +350,33 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
         }
     }
 
+    /// Softmax weights among the tokens of one window.
+    ///
+    /// @param qkv `[tokens, 3C]` from `at` (read)
+    /// @return `[key token, head, query token]`
+    private float[] windowProbabilities(float[] qkv, int at, int tokens, SelfAttention attention) {
+        int channels = attention.channels();
+        int heads = attention.heads();
+        int headDim = channels / heads;
+        float scale = (float) (1 / Math.sqrt(headDim));
+        float[] weights = new float[tokens];
+        float[] all = new float[tokens * heads * tokens];
+        for (int h = 0; h < heads; h++) {
+            for (int i = 0; i < tokens; i++) {
+                float max = Float.NEGATIVE_INFINITY;
+                for (int j = 0; j < tokens; j++) {
+                    weights[j] = scale * kernels.dot(qkv, at + i * 3 * channels + h * headDim, qkv, at + j * 3 * channels + channels + h * headDim, headDim);
+                    max = Math.max(max, weights[j]);
+                }
+                softmax(weights, max);
+                for (int j = 0; j < tokens; j++) {
+                    all[(j * heads + h) * tokens + i] = weights[j];
+                }
+            }
+        }
+        return all;
+    }
+
     private static void softmax(float[] logits, float max) {
         float sum = 0;
         for (int j = 0; j < logits.length; j++) {
@@ -298,20 +393,14 @@ final class OptimizedBoundaryPrediction implements BoundaryPrediction {
         float[] weight = small.of(norm.weight());
         float[] bias = small.of(norm.bias());
         int channels = weight.length;
+        float[] ones = new float[channels];
+        Arrays.fill(ones, 1f);
         workers.run(x.length / channels, (row, worker) -> {
             int at = row * channels;
-            double mean = 0;
+            kernels.axpy(-kernels.dot(x, at, ones, 0, channels) / channels, ones, 0, x, at, channels);
+            float inverse = (float) (1 / Math.sqrt(kernels.dot(x, at, x, at, channels) / channels + LAYER_NORM_EPS));
             for (int c = 0; c < channels; c++) {
-                mean += x[at + c];
-            }
-            mean /= channels;
-            double variance = 0;
-            for (int c = 0; c < channels; c++) {
-                variance += (x[at + c] - mean) * (x[at + c] - mean);
-            }
-            double inverse = 1 / Math.sqrt(variance / channels + LAYER_NORM_EPS);
-            for (int c = 0; c < channels; c++) {
-                x[at + c] = (float) ((x[at + c] - mean) * inverse) * weight[c] + bias[c];
+                x[at + c] = x[at + c] * inverse * weight[c] + bias[c];
             }
         });
     }

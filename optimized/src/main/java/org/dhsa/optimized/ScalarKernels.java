@@ -59,6 +59,13 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
+    public void packRows(float[] x, int[] offsets, int count, int d, float[] panel, int panelOffset) {
+        for (int n = 0; n < count; n++) {
+            System.arraycopy(x, offsets[n] + d, panel, panelOffset + n * ROWS, ROWS);
+        }
+    }
+
+    @Override
     public void gemvBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] even, float[] odd, float[] out, int outOffset) {
         for (int n = 0; n < 4; n++) {
             float sum = 0;
@@ -157,6 +164,13 @@ final class ScalarKernels implements Kernels {
     public void scaleColumns(float[] x, int rows, float[] factor) {
         for (int i = 0; i < rows * COLUMNS; i++) {
             x[i] *= factor[i % COLUMNS];
+        }
+    }
+
+    @Override
+    public void cap(float[] x, int offset, int n, float scale, float cap) {
+        for (int i = offset; i < offset + n; i++) {
+            x[i] = capped(x[i] * scale, cap);
         }
     }
 

@@ -12,18 +12,21 @@ import org.dhsa.tensor.Tensor;
 
 /// Dense and sparse attention with one set of loops.
 ///
-/// A task is one query head and one tile of queries, one per lane. Keys and values are never packed or gathered: their
-/// elements are broadcast operands, addressed through a table of row offsets, so a list of scattered keys costs what a run
-/// of adjoining keys costs. Scores of a block of keys go to a small buffer, become softmax weights there, and are at once
-/// the panel that weights the values. No `[queryLen, keyLen]` matrix ever exists.
+/// A task is one KV head and a run of queries that read the same keys, for all query heads of the group: up to eight tiles
+/// of `columns()` queries, one query per lane. Keys come in blocks of 180. A block is brought into the cache once and
+/// serves every tile of the task: its values are packed into row panels, its keys are broadcast operands addressed
+/// through a table of row offsets, so a list of scattered keys costs what a run of adjoining keys costs. Scores of a block
+/// and a tile go to a small buffer, become softmax weights there, and are at once the panel that weights the values. No
+/// `[queryLen, keyLen]` matrix ever exists.
 ///
 /// With a soft cap of 60 or less no maximum is needed: `e^60` times a million keys still fits FP32. Otherwise the
 /// maximum runs along and earlier results are rescaled.
 final class TiledAttention {
 
-    /// Keys per block: a multiple of both tile heights (12 and 6, and 4 of the scalar twin); the weights of a block and a
-    /// tile of queries take 30 KB.
-    private static final int KEY_BLOCK = 240;
+    /// Keys per block: a multiple of all tile heights (12, 6, and 4 of the scalar twin); the weights of a block and a tile
+    /// of queries take 23 KB.
+    private static final int KEY_BLOCK = 180;
+    private static final int TILES_PER_TASK = 8;
     private static final double LARGEST_CAP_WITHOUT_MAXIMUM = 60;
 
     private final Kernels kernels;
@@ -42,7 +45,7 @@ final class TiledAttention {
 
     Result dense(FloatTensor query, Tensor key, Tensor value, AttentionRule rule) {
         List<Rows> rows = new ArrayList<>();
-        addTiles(rows, 0, query.shape().extent("queryLen"), null);
+        addRuns(rows, 0, query.shape().extent("queryLen"), null, groups(query, key));
         return attend(query, key, value, rule, rows);
     }
 
@@ -50,23 +53,32 @@ final class TiledAttention {
         List<Rows> rows = new ArrayList<>();
         int start = rule.queryStart();
         int end = start + query.shape().extent("queryLen");
+        int groups = groups(query, key);
         for (int b = 0; b < selection.blocks().size(); b++) {
             QueryBlocks.Block block = selection.queryBlocks().blocks().get(b);
-            addTiles(rows, Math.max(start, block.start()) - start, Math.min(end, block.end()) - start, selection.blocks().get(b).keys());
+            addRuns(rows, Math.max(start, block.start()) - start, Math.min(end, block.end()) - start, selection.blocks().get(b).keys(), groups);
         }
-        addTiles(rows, Math.max(start, selection.queryBlocks().denseFrom()) - start, end - start, null);
+        addRuns(rows, Math.max(start, selection.queryBlocks().denseFrom()) - start, end - start, null, groups);
         return attend(query, key, value, rule, rows);
     }
 
-    private void addTiles(List<Rows> rows, int from, int to, int[] list) {
-        for (int at = from; at < to; at += kernels.columns()) {
-            rows.add(new Rows(at, Math.min(to, at + kernels.columns()), list));
+    /// Query heads that share one KV head.
+    private static int groups(Tensor query, Tensor key) {
+        return query.shape().extent("heads") / key.shape().extent("kvHeads");
+    }
+
+    private void addRuns(List<Rows> rows, int from, int to, int[] list, int groups) {
+        int step = Math.max(1, TILES_PER_TASK / groups) * kernels.columns();
+        for (int at = from; at < to; at += step) {
+            rows.add(new Rows(at, Math.min(to, at + step), list));
         }
     }
 
-    private Result attend(FloatTensor query, Tensor key, Tensor value, AttentionRule rule, List<Rows> tiles) {
+    private Result attend(FloatTensor query, Tensor key, Tensor value, AttentionRule rule, List<Rows> runs) {
         int heads = query.shape().extent("heads");
+        int kvHeads = key.shape().extent("kvHeads");
         int headDim = query.shape().extent("headDim");
+        int groups = heads / kvHeads;
         if (scratch.length != workers.threads() || scratch[0].headDim != headDim) {
             scratch = new Scratch[workers.threads()];
             for (int w = 0; w < scratch.length; w++) {
@@ -77,113 +89,106 @@ final class TiledAttention {
         KeyRows keys = KeyRows.of(key);
         KeyRows values = KeyRows.of(value);
         if (query.shape().extent("queryLen") == 1) {
-            return singleQuery(query, keys, values, key.shape(), rule, tiles.getFirst().list, context);
+            return singleQuery(query, keys, values, key.shape(), rule, runs.getFirst().list, context);
         }
-        long[] pairs = new long[tiles.size()];
-        // Later tiles read more keys, so they go first: no thread is left alone with the longest.
-        workers.run(heads * tiles.size(), (task, worker) -> {
-            int tile = tiles.size() - 1 - task / heads;
-            int head = task % heads;
-            long read = tile(query, keys, values, key.shape(), rule, tiles.get(tile), head, context, scratch[worker]);
-            if (head == 0) {
-                pairs[tile] = read;
+        long[] pairs = new long[runs.size()];
+        // Later runs read more keys, so they go first: no thread is left alone with the longest.
+        workers.run(kvHeads * runs.size(), (task, worker) -> {
+            int run = runs.size() - 1 - task / kvHeads;
+            int kvHead = task % kvHeads;
+            Scratch s = scratch[worker];
+            List<Tile> tiles = s.tiles(runs.get(run), kvHead * groups, groups);
+            tiles.forEach(tile -> tile.load(query, rule, key.shape().extent("keyLen")));
+            attend(tiles, keys, values, kvHead, rule, runs.get(run).list, s);
+            tiles.forEach(tile -> tile.store(context));
+            if (kvHead == 0) {
+                pairs[run] = tiles.stream().filter(tile -> tile.head == 0).mapToLong(tile -> tile.pairs).sum();
             }
         });
         return new Result(context, Arrays.stream(pairs).sum() * heads);
     }
 
-    /// One head, one tile of queries.
-    ///
-    /// @return query-key pairs read
-    private long tile(FloatTensor query, KeyRows keys, KeyRows values, Shape keyShape, AttentionRule rule, Rows rows, int head,
-                      FloatTensor context, Scratch s) {
-        int nq = kernels.columns();
-        int headDim = s.headDim;
-        int count = rows.to - rows.from;
-        int kvHead = head / (query.shape().extent("heads") / keyShape.extent("kvHeads"));
-        int keyLen = keyShape.extent("keyLen");
-
-        int queryBase = query.offset() + head * query.stride();
-        s.clear();
-        for (int j = 0; j < count; j++) {
-            int from = queryBase + (rows.from + j) * headDim;
-            for (int d = 0; d < headDim; d++) {
-                s.queries[d * nq + j] = query.data()[from + d];
-            }
-            int position = rule.queryStart() + rows.from + j;
-            s.bounds[j] = Math.max(rule.keyStart(), rule.visibility().first(position));
-            s.bounds[nq + j] = Math.min(position, rule.keyStart() + keyLen - 1);
-        }
-        int first = (int) s.bounds[0];
-        int last = (int) s.bounds[nq + count - 1];
-
-        long pairs = 0;
+    /// All keys of one task, block by block.
+    private void attend(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int[] list, Scratch s) {
+        int first = tiles.stream().mapToInt(tile -> tile.first).min().orElseThrow();
+        int last = tiles.stream().mapToInt(tile -> tile.last).max().orElseThrow();
+        int length = list == null ? Math.max(0, last - first + 1) : list.length;
         int taken = 0;
-        int length = rows.list == null ? Math.max(0, last - first + 1) : rows.list.length;
         while (taken < length) {
             int n = 0;
-            int smallest = Integer.MAX_VALUE;
-            int largest = -1;
+            boolean ascending = true;
             while (n < KEY_BLOCK && taken < length) {
-                int position = rows.list == null ? first + taken : rows.list[taken];
+                int position = list == null ? first + taken : list[taken];
                 taken++;
                 if (position >= first && position <= last) {
+                    ascending &= n == 0 || position >= s.positions[n - 1];
                     s.positions[n] = position;
                     s.rows[n] = position - rule.keyStart();
-                    smallest = Math.min(smallest, position);
-                    largest = Math.max(largest, position);
                     n++;
                 }
             }
             if (n > 0) {
-                boolean allSeen = smallest >= s.bounds[count - 1] && largest <= s.bounds[nq];
-                pairs += head == 0 ? count(s, n, count, nq, allSeen) : 0;
-                keyBlock(keys, values, kvHead, rule, n, allSeen, s);
+                keyBlock(tiles, keys, values, kvHead, rule, n, ascending, s);
             }
         }
-        for (int j = 0; j < count; j++) {
-            float inverse = s.sums[j] == 0 ? 0 : 1 / s.sums[j];
-            int to = (head * context.shape().extent("queryLen") + rows.from + j) * headDim;
-            for (int d = 0; d < headDim; d++) {
-                context.data()[to + d] = s.out[d * nq + j] * inverse;
-            }
-        }
-        return pairs;
     }
 
-    private static long count(Scratch s, int keys, int queries, int nq, boolean allSeen) {
-        if (allSeen) {
-            return (long) keys * queries;
+    private void keyBlock(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int n, boolean ascending, Scratch s) {
+        float[] valueData = values.locate(kvHead, s.rows, n, s.valueOffsets, s.widenedValues);
+        packValues(valueData, n, s);
+        float[] keyData = keys.locate(kvHead, s.rows, n, s.keyOffsets, s.widenedKeys);
+        for (int pad = n; pad % kernels.rows() != 0; pad++) {
+            s.keyOffsets[pad] = s.keyOffsets[n - 1];
         }
-        long pairs = 0;
-        for (int n = 0; n < keys; n++) {
-            for (int j = 0; j < queries; j++) {
-                pairs += s.positions[n] >= s.bounds[j] && s.positions[n] <= s.bounds[nq + j] ? 1 : 0;
+        for (Tile tile : tiles) {
+            int from = 0;
+            int to = n;
+            if (ascending) {
+                // keys before the tile's first or behind its last position need no score
+                while (from < n && s.positions[from] < tile.first) {
+                    from++;
+                }
+                from -= from % kernels.rows();
+                while (to > from && s.positions[to - 1] > tile.last) {
+                    to--;
+                }
+            }
+            if (from < to) {
+                keyBlock(tile, keyData, valueData, rule, from, to, s);
             }
         }
-        return pairs;
     }
 
-    private void keyBlock(KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int n, boolean allSeen, Scratch s) {
+    /// One block of keys, numbers `from` to `to`, for one tile of queries.
+    private void keyBlock(Tile tile, float[] keyData, float[] valueData, AttentionRule rule, int from, int to, Scratch s) {
         int height = kernels.rows();
-        float[] keyData = keys.locate(kvHead, s.rows, n, s.offsets, s.widened);
-        for (int pad = n; pad % height != 0; pad++) {
-            s.offsets[pad] = s.offsets[n - 1];
+        int nq = kernels.columns();
+        int n = to - from;
+        for (int at = from; at < to; at += height) {
+            kernels.scoreTile(keyData, s.keyOffsets, at, tile.queries, s.headDim, s.weights, (at - from) * nq);
         }
-        for (int at = 0; at < n; at += height) {
-            kernels.scoreTile(keyData, s.offsets, at, s.queries, s.headDim, s.weights, at * kernels.columns());
-        }
-        float[] bounds = allSeen ? null : s.bounds;
+        float[] bounds = tile.countPairs(s.positions, from, to) ? null : tile.bounds;
         float scale = (float) rule.scale();
         double cap = rule.softCap().orElse(0);
         if (cap > 0 && cap <= LARGEST_CAP_WITHOUT_MAXIMUM) {
-            kernels.capExp(s.weights, n, s.positions, 0, bounds, scale, (float) cap, s.sums);
+            kernels.capExp(s.weights, n, s.positions, from, bounds, scale, (float) cap, tile.sums);
         } else {
-            kernels.onlineExp(s.weights, n, s.positions, 0, bounds, scale, (float) cap, s.sums, s.maxima, s.rescale);
-            kernels.scaleColumns(s.out, s.headDim, s.rescale);
+            kernels.onlineExp(s.weights, n, s.positions, from, bounds, scale, (float) cap, tile.sums, tile.maxima, s.rescale);
+            kernels.scaleColumns(tile.out, s.headDim, s.rescale);
         }
-        float[] valueData = values.locate(kvHead, s.rows, n, s.offsets, s.widened);
-        kernels.values(valueData, s.offsets, 0, n, s.weights, 0, s.headDim, s.out);
+        int d = 0;
+        for (; d + height <= s.headDim; d += height) {
+            kernels.gemmTile(s.packed, (d / height * KEY_BLOCK + from) * height, s.weights, 0, n, tile.out, d * nq, nq, true);
+        }
+        kernels.values(valueData, s.valueOffsets, from, n, s.weights, d, s.headDim, tile.out);
+    }
+
+    /// Row panels of the values, `[panels][KEY_BLOCK][rows()]`; what is left over of headDim is read where it lies.
+    private void packValues(float[] data, int n, Scratch s) {
+        int height = kernels.rows();
+        for (int d = 0; d + height <= s.headDim; d += height) {
+            kernels.packRows(data, s.valueOffsets, n, d, s.packed, d / height * KEY_BLOCK * height);
+        }
     }
 
     /// One query, as in decoding: a tile would leave all lanes but one empty, so the lanes run along headDim instead.
@@ -204,7 +209,7 @@ final class TiledAttention {
                 int count = Math.min(KEY_BLOCK, rows.length - from);
                 float[] data = locate(keys, head / groups, rows, from, count, scratch[worker]);
                 for (int n = 0; n < count; n++) {
-                    float dot = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].offsets[n], headDim);
+                    float dot = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].keyOffsets[n], headDim);
                     weights[from + n] = (float) rule.logit(dot);
                     max = Math.max(max, weights[from + n]);
                 }
@@ -218,7 +223,7 @@ final class TiledAttention {
                 int count = Math.min(KEY_BLOCK, rows.length - from);
                 float[] data = locate(values, head / groups, rows, from, count, scratch[worker]);
                 for (int n = 0; n < count; n++) {
-                    kernels.axpy(weights[from + n] / sum, data, scratch[worker].offsets[n], context.data(), head * headDim, headDim);
+                    kernels.axpy(weights[from + n] / sum, data, scratch[worker].keyOffsets[n], context.data(), head * headDim, headDim);
                 }
             }
         });
@@ -227,46 +232,135 @@ final class TiledAttention {
 
     private static float[] locate(KeyRows rows, int kvHead, int[] all, int from, int count, Scratch s) {
         System.arraycopy(all, from, s.rows, 0, count);
-        return rows.locate(kvHead, s.rows, count, s.offsets, s.widened);
+        return rows.locate(kvHead, s.rows, count, s.keyOffsets, s.widenedKeys);
     }
 
-    /// What one thread needs for one tile.
-    private static final class Scratch {
+    /// One query head and up to `columns()` queries: what goes in, and what is summed up key block by key block.
+    private static final class Tile {
         final int headDim;
         final float[] queries;
         final float[] out;
-        final float[] weights;
         final float[] bounds;
         final float[] sums;
         final float[] maxima;
-        final float[] rescale;
-        final int[] positions = new int[KEY_BLOCK];
-        final int[] rows = new int[KEY_BLOCK];
-        final int[] offsets = new int[KEY_BLOCK];
-        final float[] widened;
+        int head;
+        int from;
+        int count;
+        int first;
+        int last;
+        long pairs;
 
-        Scratch(Kernels kernels, int headDim) {
-            int nq = kernels.columns();
+        Tile(int nq, int headDim) {
             this.headDim = headDim;
             queries = new float[headDim * nq];
             out = new float[headDim * nq];
-            weights = new float[KEY_BLOCK * nq];
-            widened = new float[KEY_BLOCK * headDim];
             bounds = new float[2 * nq];
             sums = new float[nq];
             maxima = new float[nq];
-            rescale = new float[nq];
         }
 
-        /// Lanes without a query see nothing: their first position lies behind their last.
-        void clear() {
+        /// Reads the queries. Lanes without one see nothing: their first position lies behind their last.
+        void load(FloatTensor query, AttentionRule rule, int keyLen) {
             int nq = sums.length;
-            Arrays.fill(queries, 0f);
+            pairs = 0;
             Arrays.fill(out, 0f);
             Arrays.fill(sums, 0f);
             Arrays.fill(maxima, Float.NEGATIVE_INFINITY);
             Arrays.fill(bounds, 0, nq, Integer.MAX_VALUE);
             Arrays.fill(bounds, nq, 2 * nq, -1f);
+            if (count < nq) {
+                Arrays.fill(queries, 0f);
+            }
+            int base = query.offset() + head * query.stride() + from * headDim;
+            for (int d = 0; d < headDim; d++) {
+                for (int j = 0; j < count; j++) {
+                    queries[d * nq + j] = query.data()[base + j * headDim + d];
+                }
+            }
+            for (int j = 0; j < count; j++) {
+                int position = rule.queryStart() + from + j;
+                bounds[j] = Math.max(rule.keyStart(), rule.visibility().first(position));
+                bounds[nq + j] = Math.min(position, rule.keyStart() + keyLen - 1);
+            }
+            first = (int) bounds[0];
+            last = (int) bounds[nq + count - 1];
+        }
+
+        /// Counts the visible pairs of keys `from` to `to`.
+        ///
+        /// @return true if every query sees every one of these keys
+        boolean countPairs(int[] positions, int from, int to) {
+            int nq = sums.length;
+            int smallest = Integer.MAX_VALUE;
+            int largest = -1;
+            for (int n = from; n < to; n++) {
+                smallest = Math.min(smallest, positions[n]);
+                largest = Math.max(largest, positions[n]);
+            }
+            if (smallest >= bounds[count - 1] && largest <= bounds[nq]) {
+                pairs += (long) (to - from) * count;
+                return true;
+            }
+            for (int n = from; n < to; n++) {
+                for (int j = 0; j < count; j++) {
+                    pairs += positions[n] >= bounds[j] && positions[n] <= bounds[nq + j] ? 1 : 0;
+                }
+            }
+            return false;
+        }
+
+        /// Divides by the sums; a query that saw no key gets zeros.
+        void store(FloatTensor context) {
+            int nq = sums.length;
+            int queryLen = context.shape().extent("queryLen");
+            for (int j = 0; j < count; j++) {
+                float inverse = sums[j] == 0 ? 0 : 1 / sums[j];
+                int to = (head * queryLen + from + j) * headDim;
+                for (int d = 0; d < headDim; d++) {
+                    context.data()[to + d] = out[d * nq + j] * inverse;
+                }
+            }
+        }
+    }
+
+    /// What one thread needs for one task.
+    private static final class Scratch {
+        final int columns;
+        final int headDim;
+        final List<Tile> tiles = new ArrayList<>();
+        final float[] weights;
+        final float[] packed;
+        final float[] rescale;
+        final int[] positions = new int[KEY_BLOCK];
+        final int[] rows = new int[KEY_BLOCK];
+        final int[] keyOffsets = new int[KEY_BLOCK];
+        final int[] valueOffsets = new int[KEY_BLOCK];
+        final float[] widenedKeys;
+        final float[] widenedValues;
+
+        Scratch(Kernels kernels, int headDim) {
+            this.columns = kernels.columns();
+            this.headDim = headDim;
+            weights = new float[KEY_BLOCK * columns];
+            packed = new float[KEY_BLOCK * headDim + Kernels.PACK_SLACK];
+            rescale = new float[columns];
+            widenedKeys = new float[KEY_BLOCK * headDim];
+            widenedValues = new float[KEY_BLOCK * headDim];
+        }
+
+        /// The tiles of a run of queries, for query heads `firstHead` to `firstHead + heads`.
+        List<Tile> tiles(Rows run, int firstHead, int heads) {
+            int perHead = (run.to - run.from + columns - 1) / columns;
+            while (tiles.size() < perHead * heads) {
+                tiles.add(new Tile(columns, headDim));
+            }
+            for (int t = 0; t < perHead * heads; t++) {
+                Tile tile = tiles.get(t);
+                tile.head = firstHead + t / perHead;
+                tile.from = run.from + t % perHead * columns;
+                tile.count = Math.min(columns, run.to - tile.from);
+            }
+            return tiles.subList(0, perHead * heads);
         }
     }
 }

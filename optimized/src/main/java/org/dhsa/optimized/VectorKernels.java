@@ -50,6 +50,7 @@ final class VectorKernels implements Kernels {
     private static final float LOG2_E = 1.44269504f;
     private static final float TO_WHOLE = 12582912f;
     private static final float EXP_LOWEST = -87.3f;
+    private static final float TANH_SMALL = 0.625f;
     private static final float TANH_IS_ONE = 9.02f;
     private static final int ONE_BITS = 127 << 23;
     private static final int SIGN = 0x80000000;
@@ -168,6 +169,23 @@ final class VectorKernels implements Kernels {
         }
     }
 
+    /// Whole vectors are copied; what they write beyond a row of the panel is overwritten by the next row.
+    @Override
+    public void packRows(float[] x, int[] offsets, int count, int d, float[] panel, int panelOffset) {
+        for (int n = 0; n < count; n++) {
+            int from = offsets[n] + d;
+            int to = panelOffset + n * ROWS;
+            if (from + 2 * LANES > x.length) {
+                System.arraycopy(x, from, panel, to, ROWS);
+                continue;
+            }
+            FloatVector.fromArray(S, x, from).intoArray(panel, to);
+            if (ROWS > LANES) {
+                FloatVector.fromArray(S, x, from + LANES).intoArray(panel, to + LANES);
+            }
+        }
+    }
+
     @Override
     public void gemvBf16(MemorySegment weights, long offsetBytes, long strideBytes, int k, float[] even, float[] odd, float[] out, int outOffset) {
         FloatVector l0 = FloatVector.zero(S);
@@ -264,10 +282,54 @@ final class VectorKernels implements Kernels {
         }
     }
 
+    /// Most blocks have no score near the cap; they are spared the half of tanh that only large scores need.
     @Override
     public void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
-        capExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
-        capExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+        if (largest(s, count * COLUMNS) * (scale / cap) < TANH_SMALL) {
+            smallCapExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
+            smallCapExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+        } else {
+            capExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
+            capExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+        }
+    }
+
+    /// Largest magnitude of n elements, NaN if there is one. `n` is a multiple of `COLUMNS`.
+    private static float largest(float[] s, int n) {
+        FloatVector low = FloatVector.zero(S);
+        FloatVector high = FloatVector.zero(S);
+        for (int i = 0; i < n; i += COLUMNS) {
+            low = low.max(FloatVector.fromArray(S, s, i).abs());
+            high = high.max(FloatVector.fromArray(S, s, i + LANES).abs());
+        }
+        return low.max(high).reduceLanes(VectorOperators.MAX);
+    }
+
+    /// [#capExpHalf] where no `scale · s / cap` reaches 0.625: the same bits, without the branch of tanh that no lane takes.
+    private static void smallCapExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+        FloatVector sum = FloatVector.fromArray(S, sums, half);
+        float inner = scale / cap;
+        for (int n = 0; n < count; n++) {
+            int at = n * COLUMNS + half;
+            FloatVector x = FloatVector.fromArray(S, s, at).mul(inner);
+            FloatVector square = x.mul(x);
+            FloatVector tanh = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
+            FloatVector capped = tanh.mul(cap);
+            FloatVector expWhole = capped.mul(LOG2_E).add(TO_WHOLE);
+            IntVector expPower = expWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
+            expWhole = expWhole.sub(TO_WHOLE);
+            FloatVector expRest = expWhole.fma(MINUS_LN2_LOW, expWhole.fma(MINUS_LN2_HIGH, capped));
+            FloatVector expPoly = expRest.fma(E5, E4).fma(expRest, E3).fma(expRest, E2).fma(expRest, E1).fma(expRest, E0);
+            FloatVector p = expPoly.fma(expRest.mul(expRest), expRest.add(ONE)).mul(expPower.reinterpretAsFloats());
+            if (bounds != null) {
+                float key = keys[firstKey + n];
+                p = p.blend(0, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
+                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
+            }
+            sum = sum.add(p);
+            p.intoArray(s, at);
+        }
+        sum.intoArray(sums, half);
     }
 
     private static void capExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
@@ -289,7 +351,7 @@ final class VectorKernels implements Kernels {
             FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
             FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
             great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
-            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, TANH_SMALL));
             FloatVector capped = tanh.mul(cap);
             FloatVector expWhole = capped.mul(LOG2_E).add(TO_WHOLE);
             IntVector expPower = expWhole.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23).add(ONE_BITS);
@@ -312,15 +374,17 @@ final class VectorKernels implements Kernels {
     public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
                           float[] maxima, float[] rescale) {
         if (cap > 0) {
-            cap(s, count * COLUMNS, scale, cap);
+            cap(s, 0, count * COLUMNS, scale, cap);
         }
         onlineExpHalf(s, 0, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
         onlineExpHalf(s, LANES, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
     }
 
-    private static void cap(float[] s, int n, float scale, float cap) {
+    @Override
+    public void cap(float[] s, int offset, int n, float scale, float cap) {
         float inner = scale / cap;
-        for (int i = 0; i < n; i += LANES) {
+        int i = offset;
+        for (; i + LANES <= offset + n; i += LANES) {
             FloatVector x = FloatVector.fromArray(S, s, i).mul(inner);
             FloatVector square = x.mul(x);
             FloatVector small = square.fma(T4, T3).fma(square, T2).fma(square, T1).fma(square, T0).mul(square).fma(x, x);
@@ -334,8 +398,11 @@ final class VectorKernels implements Kernels {
             FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
             FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
             great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
-            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, TANH_SMALL));
             tanh.mul(cap).intoArray(s, i);
+        }
+        for (; i < offset + n; i++) {
+            s[i] = cap * (float) Math.tanh(s[i] * inner);
         }
     }
 
@@ -410,7 +477,7 @@ final class VectorKernels implements Kernels {
             FloatVector power = tanhPoly.fma(tanhRest.mul(tanhRest), tanhRest.add(ONE)).mul(tanhPower.reinterpretAsFloats());
             FloatVector great = ONE.sub(TWO.div(power.add(ONE)));
             great = great.reinterpretAsInts().or(x.reinterpretAsInts().and(SIGN)).reinterpretAsFloats();
-            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, 0.625f));
+            FloatVector tanh = small.blend(great, magnitude.compare(VectorOperators.GE, TANH_SMALL));
             z.mul(0.5f).mul(tanh.add(ONE)).mul(FloatVector.fromArray(S, up, i)).intoArray(gate, i);
         }
         for (; i < offset + n; i++) {

@@ -187,13 +187,16 @@ class ThreadsTest {
             for (int round = 0; round < 20; round++) {
                 AtomicInteger running = new AtomicInteger();
                 CountDownLatch others = new CountDownLatch(threads - 1);
+                CountDownLatch own = new CountDownLatch(1);
                 assertThatThrownBy(() -> workers.run(threads, (task, worker) -> {
                     if (worker == 0) {
+                        own.countDown();
                         await(others);
                         throw new StackOverflowError("own");
                     }
                     running.incrementAndGet();
                     others.countDown();
+                    await(own);   // else a helper could take the caller's task before it comes
                     pause(5);
                     running.decrementAndGet();
                 })).isInstanceOf(StackOverflowError.class).hasMessage("own");
