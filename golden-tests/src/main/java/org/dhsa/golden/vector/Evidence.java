@@ -59,7 +59,7 @@ public final class Evidence {
         ArrayNode list = MAPPER.createArrayNode();
         distances.getOrDefault(slug, Map.of()).forEach((recording, maxAbs) -> {
             ObjectNode entry = list.addObject().put("recording", recording).put("kind", "same-function");
-            entry.put("maxAbs", maxAbs);
+            entry.put("maxAbs", VectorWriter.roundedUp(maxAbs));
         });
         return list;
     }

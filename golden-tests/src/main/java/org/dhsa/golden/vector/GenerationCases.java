@@ -1,5 +1,6 @@
 package org.dhsa.golden.vector;
 
+import java.util.stream.IntStream;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.Shape;
 
@@ -42,7 +43,10 @@ final class GenerationCases {
 
     private static CaseDraft generate(CaseList list, boolean dhsa, String name, String comment, int tokens, int newTokens) {
         CaseDraft draft = dhsa ? list.dhsa("generation", name, "L6", comment) : list.gemma2("generation", name, "L6", comment);
-        return draft.randomInts("ids", Shape.of("queryLen", tokens), 0, 23).with("attention", dhsa ? "dhsa" : "dense").with("newTokens", newTokens).with("forcedIds", null).flags("DECODE");
+        // a tiny model with a tied head repeats itself; given tokens make the caches worth comparing
+        SplitMix64 random = new SplitMix64(name.hashCode());
+        int[] fed = IntStream.range(0, newTokens - 1).map(n -> (int) random.between(0, 23)).toArray();
+        return draft.randomInts("ids", Shape.of("queryLen", tokens), 0, 23).with("attention", dhsa ? "dhsa" : "dense").with("newTokens", newTokens).with("forcedIds", fed).flags("DECODE");
     }
 
     private static void generations(CaseList list) {
@@ -54,7 +58,8 @@ final class GenerationCases {
         tiny.layers(4).into(generate(list, false, "four-layers", "two local and two global caches", 9, 6).flags("DECODE", "LAYER_PARITY"), "exact");
         tiny.loud(4).into(generate(list, false, "cap-bites", "attention logits that the cap bites", 7, 6).flags("DECODE", "CAP_BITES"), "exact");
         tiny.bf16().into(generate(list, false, "bf16", "weights in bfloat16, rounded factor", 7, 6).flags("DECODE", "BF16_WEIGHTS", "INEXACT_ROOT"), "bf16-rounded");
-        tiny.into(generate(list, false, "forced-ids", "tokens are given, so that a near tie changes one row only", 6, 6), "exact").with("forcedIds", new int[] {3, 3, 7, 0, 22});
+        tiny.layers(4).into(generate(list, false, "greedy", "every token is fed as it was generated", 6, 6), "exact").with("forcedIds", null);
+        tiny.window(3).into(generate(list, false, "greedy-window-3", "every token is fed as it was generated, window 3", 4, 6), "exact").with("forcedIds", null);
         ModelDraft wide = tiny.window(9);
         dhsa(generate(list, true, "sparse-steps", "20 tokens and 8 more; new tokens join the last chunk", 20, 8).flags("DECODE", "TIE_AT_CUTOFF"), wide, null);
         dhsa(generate(list, true, "sparse-steps-instruction", "an instruction of 4 tokens", 22, 8).flags("DECODE", "INSTRUCTION"), wide, 4);
@@ -63,6 +68,7 @@ final class GenerationCases {
         dhsa(generate(list, true, "dense-steps", "a sparse prompt, dense steps, as the authors decode", 20, 6), wide, 4).with("decodeMode", "dense");
         dhsa(generate(list, true, "shared-masks", "lists of layers 0 and 1 serve layers 2 and 3 while decoding", 20, 6).flags("DECODE", "SHARED_MASKS"), wide.layers(4), 4).with("shareMasks", true);
         dhsa(generate(list, true, "small-window", "window 4: a local layer forgets keys whose chunks stay", 18, 8).flags("DECODE", "WINDOW_EDGE"), tiny, null);
+        dhsa(generate(list, true, "greedy", "every token is fed as it was generated", 20, 6), wide, 4).with("forcedIds", null);
         dhsa(generate(list, true, "upstream", "the authors' prompt, then sparse steps by the corrected rules", 22, 6).upstream().flags("DECODE", "UPSTREAM_QUIRK"), wide, 4).with("quirks", ChainCases.ALL_QUIRKS).with("localTokens", 3).with("globalTokens", 2);
     }
 }

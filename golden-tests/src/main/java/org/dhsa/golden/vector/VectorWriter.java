@@ -206,7 +206,7 @@ final class VectorWriter {
     }
 
     /// Three digits, never less: the last bits of a library function must not show in a published file.
-    private static double roundedUp(double value) {
+    static double roundedUp(double value) {
         return value == 0 ? 0 : new BigDecimal(value).round(new MathContext(3, RoundingMode.UP)).doubleValue();
     }
 
