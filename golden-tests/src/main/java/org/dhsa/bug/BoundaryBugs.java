@@ -70,7 +70,7 @@ final class BoundaryBugs {
                 KnownBug.of("predictor-channels-mixed", "L4", "the channels of the KV heads are laid out channel by channel", "channel kvHead * headDim + d: one head after the other")
                         .shows(Changes.boundaryPrediction((healthy, in, context) -> healthy.apply(new BoundaryPrediction.Input(channelsMixed(in.key()), in.predictor())))),
                 KnownBug.of("keys-before-rope", "L4", "the predictor or the chunks get keys that are not rotated yet", "take keys after the rotation")
-                        .variant("", Changes.boundaryPrediction((healthy, in, context) ->
+                        .variant("in the predictor and in the chunks", Changes.boundaryPrediction((healthy, in, context) ->
                                         healthy.apply(new BoundaryPrediction.Input(unrotated(in.key(), context), in.predictor())))
                                 .and(Changes.chunkRepresentation((healthy, in, context) -> in.states().shape().name(0).equals("kvHeads")
                                         ? healthy.apply(new ChunkRepresentation.Input(unrotated(in.states(), context), in.segments(), in.pooling(), in.padTo()))

@@ -1,13 +1,9 @@
 package org.dhsa.bug;
 
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.OptionalDouble;
-import java.util.Set;
 import java.util.function.DoubleUnaryOperator;
-import java.util.stream.IntStream;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.WeightTensor;
 import org.dhsa.reference.ejml.Linear;
@@ -45,17 +41,11 @@ final class GemmaBugs {
                         .shows(Changes.embedding((healthy, in, context) -> healthy.apply(new Embedding.Input(in.ids(), in.table(), EmbeddingScale.EXACT)))),
                 KnownBug.of("embed-scale-rounded", "L0", "sqrt(hidden_size) is rounded to bf16 though the model runs in f32", "use the exact factor")
                         .shows(Changes.embedding((healthy, in, context) -> healthy.apply(new Embedding.Input(in.ids(), in.table(), EmbeddingScale.BF16_ROUNDED)))),
-                KnownBug.of("missing-bos", "L2", "the prompt does not start with the bos token", "exactly one bos in front")
-                        .variant("", Changes.embedding((healthy, in, context) -> in.ids().length > 1 && in.ids()[0] == context.bosTokenId()
-                                ? healthy.apply(new Embedding.Input(Arrays.copyOfRange(in.ids(), 1, in.ids().length), in.table(), in.scale()))
-                                : healthy.apply(in)), run -> run.prompt().length > 1 && run.prompt()[0] == run.config().bosTokenId()
-                                ? run.withPrompt(Arrays.copyOfRange(run.prompt(), 1, run.prompt().length)) : run)
+                KnownBug.of("missing-bos", "L2", "the prompt's first token, bos, is missing", "exactly one bos in front")
+                        .variant("", Changes.NONE, run -> run.withInput("ids", ids -> ids.shape().elements() > 1 ? tokens(ids, 1) : ids))
                         .build(),
                 KnownBug.of("double-bos", "L2", "the prompt starts with two bos tokens", "exactly one bos in front: text that has one already gets no other")
-                        .variant("", Changes.embedding((healthy, in, context) -> in.ids().length > 0 && in.ids()[0] == context.bosTokenId()
-                                ? healthy.apply(new Embedding.Input(prepended(context.bosTokenId(), in.ids()), in.table(), in.scale()))
-                                : healthy.apply(in)), run -> run.prompt().length > 0 && run.prompt()[0] == run.config().bosTokenId()
-                                ? run.withPrompt(prepended(run.config().bosTokenId(), run.prompt())) : run)
+                        .variant("", Changes.NONE, run -> run.withInput("ids", ids -> ids.shape().elements() > 0 ? tokens(ids, -1) : ids))
                         .build(),
 
                 KnownBug.of("norm-plus-one-missing", "L0", "the norm multiplies by the weight", "multiply by 1 + weight")
@@ -80,11 +70,9 @@ final class GemmaBugs {
                                 1 / Math.sqrt(meanOfSquares * in.x().shape().extent("modelDim") + eps)))),
                 KnownBug.of("post-norms-missing", "L1", "a layer has only its two pre-norms", "four norms a layer: the post-norms act on the branch, before it is added")
                         .seenIn("exllamav2#539")
-                        .variant("", identityNorm("post_"), run -> withoutNorms(run, "post-norms-missing", true))
-                        .build(),
+                        .shows(identityNorm("post_")),
                 KnownBug.of("final-norm-missing", "L2", "the head reads hidden states that were not normed", "apply the final norm")
-                        .variant("", identityNorm("final"), run -> withoutNorms(run, "final-norm-missing", false))
-                        .build(),
+                        .shows(identityNorm("model.norm.")),
 
                 KnownBug.of("kv-swapped", "L0", "keys and values are exchanged", "k_proj gives keys, v_proj values")
                         .shows(Changes.qkvProjection((healthy, in, context) -> {
@@ -137,8 +125,15 @@ final class GemmaBugs {
         return rows;
     }
 
-    private static int[] prepended(int id, int[] ids) {
-        return IntStream.concat(IntStream.of(id), IntStream.of(ids)).toArray();
+    /// Without the first `drop` tokens; with the first one repeated if `drop` is -1.
+    private static DoubleTensor tokens(Tensor ids, int drop) {
+        double[] all = ids.toDouble().data();
+        double[] y = drop > 0 ? Arrays.copyOfRange(all, drop, all.length) : new double[all.length + 1];
+        if (drop < 0) {
+            y[0] = all[0];
+            System.arraycopy(all, 0, y, 1, all.length);
+        }
+        return DoubleTensor.of(Shape.of("queryLen", y.length), y);
     }
 
     private static Changes normWeight(DoubleUnaryOperator change) {
@@ -181,24 +176,10 @@ final class GemmaBugs {
         });
     }
 
-    /// A norm that lets everything through. Which norm it is only the context can tell; without a role it is this one.
-    private static Changes identityNorm(String role) {
-        return Changes.rmsNorm((healthy, in, context) -> context.role().map(r -> r.contains(role)).orElse(true)
+    /// A norm that lets everything through: the one of that name, or a norm that stands alone and has no name of a checkpoint.
+    private static Changes identityNorm(String part) {
+        return Changes.rmsNorm((healthy, in, context) -> in.weight().name().contains(part) || !in.weight().name().contains("norm")
                 ? new RmsNorm.Output(in.x()) : healthy.apply(in));
-    }
-
-    private static ModelRun withoutNorms(ModelRun run, String name, boolean post) {
-        Set<WeightTensor> skipped = Collections.newSetFromMap(new IdentityHashMap<>());
-        if (post) {
-            run.weights().layers().forEach(layer -> {
-                skipped.add(layer.postAttentionLayernorm());
-                skipped.add(layer.postFeedforwardLayernorm());
-            });
-        } else {
-            skipped.add(run.weights().norm());
-        }
-        return run.withBackend(new ChangedBackend(run.backend(), name, Changes.rmsNorm((healthy, in, context) ->
-                skipped.contains(in.weight()) ? new RmsNorm.Output(in.x()) : healthy.apply(in)), run.context()));
     }
 
     private static Changes transposedWeights() {

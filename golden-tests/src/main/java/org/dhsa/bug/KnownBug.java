@@ -3,11 +3,13 @@ package org.dhsa.bug;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
 import org.dhsa.backend.Backend;
 import org.dhsa.stage.Stage;
+import org.dhsa.tensor.Tensor;
 
 /// A mistake that ports of Gemma 2 or DHSA really make.
 ///
@@ -23,9 +25,8 @@ public record KnownBug(String id, String level, String title, String remedy, Lis
     ///
     /// @param name    what tells this form from the others, empty for the only one
     /// @param changes what it does to stages
-    /// @param model   what it does to a run's prompt, weights or configuration, and to the backend if that cannot be told
-    ///                stage by stage
-    public record Variant(String name, Changes changes, UnaryOperator<ModelRun> model) {}
+    /// @param wiring  what it does to tokens or configuration before any stage runs
+    public record Variant(String name, Changes changes, UnaryOperator<StageRun> wiring) {}
 
     public KnownBug {
         if (!id.matches("[a-z0-9]+(-[a-z0-9]+)*")) {
@@ -53,8 +54,8 @@ public record KnownBug(String id, String level, String title, String remedy, Lis
         return Collections.unmodifiableSet(stages);
     }
 
-    /// True if only a whole run can show it: no stage computes anything wrong.
-    public boolean modelOnly() {
+    /// True if no stage computes anything wrong: the wiring does.
+    public boolean wiringOnly() {
         return stages().isEmpty();
     }
 
@@ -67,13 +68,12 @@ public record KnownBug(String id, String level, String title, String remedy, Lis
         return new ChangedBackend(healthy, id, variants.get(variant).changes(), context);
     }
 
-    /// A whole run with this bug in its usual form.
-    public ModelRun inject(ModelRun healthy) {
-        return inject(healthy, 0);
-    }
-
-    public ModelRun inject(ModelRun healthy, int variant) {
-        return variants.get(variant).model().apply(healthy);
+    /// What an implementation with this bug gives.
+    ///
+    /// @return outputs by name
+    public Map<String, Tensor> run(StageRun run, Backend healthy, int variant) {
+        StageRun wired = variants.get(variant).wiring().apply(run);
+        return wired.on(inject(healthy, variant, run.context()));
     }
 
     static Draft of(String id, String level, String title, String remedy) {
@@ -106,13 +106,13 @@ public record KnownBug(String id, String level, String title, String remedy, Lis
             return variant("", changes).build();
         }
 
-        /// One form of several; a whole run has it through its backend.
+        /// One form of several.
         Draft variant(String name, Changes changes) {
-            return variant(name, changes, run -> run.withBackend(new ChangedBackend(run.backend(), id, changes, run.context())));
+            return variant(name, changes, UnaryOperator.identity());
         }
 
-        Draft variant(String name, Changes changes, UnaryOperator<ModelRun> model) {
-            variants.add(new Variant(name, changes, model));
+        Draft variant(String name, Changes changes, UnaryOperator<StageRun> wiring) {
+            variants.add(new Variant(name, changes, wiring));
             return this;
         }
 

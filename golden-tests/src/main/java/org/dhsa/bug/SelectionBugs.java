@@ -84,14 +84,13 @@ final class SelectionBugs {
                         .build(),
                 KnownBug.of("forced-inside-budget", "L4", "local and global tokens are added to the budget, or counted twice in it", "inside the budget, each once")
                         .variant("on top of the budget", budget((in, block, healthy) -> in.budget() + healthy.forced()))
-                        .variant("counted twice", budget((in, block, healthy) -> Math.max(healthy.forced(), Math.max(1,
-                                in.budget() - (block.length() + in.config().localTokens() + in.config().globalTokens() - healthy.forced())))))
+                        .variant("counted twice: by force and by score", Changes.topKSelection((healthy, in, context) -> takenTwice(healthy, in, true)))
                         .build(),
                 KnownBug.of("duplicate-keys", "L4", "a key is listed more than once, and the softmax counts it as often", "list each key once")
                         .seenIn("DHSA legacy code")
                         .variant("padding with the last key", selectionConfig(c -> c.quirk(Quirk.PADDED_WITH_LAST_KEY, true)))
                         .variant("global tokens spliced in", selectionConfig(c -> c.quirk(Quirk.GLOBAL_TOKENS_SPLICED, true)))
-                        .variant("forced keys are taken by score again", Changes.topKSelection((healthy, in, context) -> takenTwice(healthy, in)))
+                        .variant("forced keys are taken by score again", Changes.topKSelection((healthy, in, context) -> takenTwice(healthy, in, false)))
                         .build(),
                 KnownBug.of("tie-order", "L4", "of equal scores the last positions are taken", "lowest position first")
                         .shows(selectionConfig(c -> c.tieOrder = reversed(c.tieOrder))
@@ -128,9 +127,11 @@ final class SelectionBugs {
                 KnownBug.of("duplicates-dropped", "L5", "a key that is listed twice counts once", "with the upstream profile it counts as often as it is listed")
                         .shows(sparse((in, row, position) -> Arrays.stream(visible(in, row)).distinct().toArray())),
                 KnownBug.of("window-missing-in-block", "L5", "rows of local layers read selected keys outside their window", "apply the window to every row")
-                        .shows(sparse((in, row, position) -> Arrays.stream(AttentionVariant.listed(in, row)).filter(j -> j <= position).toArray())),
+                        .shows(sparse((in, row, position) -> position >= in.selection().queryBlocks().denseFrom() ? visible(in, row)
+                                : Arrays.stream(AttentionVariant.listed(in, row)).filter(j -> j <= position).toArray())),
                 KnownBug.of("boundaries-per-layer", "L5", "each layer predicts its own boundaries though they are shared", "layer 0's boundaries serve all layers")
-                        .variant("", Changes.NONE, run -> run.withDhsa(config -> config.with(c -> c.shareBoundaries = false)))
+                        .variant("", Changes.NONE, run -> run.config().path("shareBoundaries").asBoolean()
+                                ? run.withConfig(config -> config.put("shareBoundaries", false)) : run)
                         .build());
     }
 
@@ -310,8 +311,9 @@ final class SelectionBugs {
         });
     }
 
-    /// The forced keys stay among the candidates, so the best of them stand in the list twice.
-    private static TopKSelection.Output takenTwice(StageOp<TopKSelection.Input, TopKSelection.Output> healthy, TopKSelection.Input in) {
+    /// The forced keys stay among the candidates, so the best of them are taken twice: they stand in the list twice, or once
+    /// and the list is shorter.
+    private static TopKSelection.Output takenTwice(StageOp<TopKSelection.Input, TopKSelection.Output> healthy, TopKSelection.Input in, boolean once) {
         List<BlockSelection> right = healthy.apply(in).selection().blocks();
         return each(in, (scores, block) -> {
             BlockSelection of = right.get(in.queryBlocks().blocks().indexOf(block));
@@ -319,9 +321,9 @@ final class SelectionBugs {
             Set<Integer> forced = forced(in, block, scores.length, end);
             int[] allowed = TopKSelectionReference.allowed(block, in.visibility(), scores.length, in.config());
             int cut = TopKSelectionReference.cut(in.budget(), scores.length, in.visibility(), in.config());
-            List<Integer> ranked = ranked(allowed, scores, in.config().tieOrder());
-            return withKeys(of, IntStream.concat(forced.stream().mapToInt(Integer::intValue),
-                    ranked.stream().limit(Math.max(0, cut - forced.size())).mapToInt(Integer::intValue)).sorted().toArray());
+            IntStream keys = IntStream.concat(forced.stream().mapToInt(Integer::intValue), ranked(allowed, scores, in.config().tieOrder()).stream()
+                    .limit(Math.max(0, cut - forced.size())).mapToInt(Integer::intValue));
+            return withKeys(of, (once ? keys.distinct() : keys).sorted().toArray());
         });
     }
 
