@@ -61,7 +61,9 @@ public final class VectorTree {
             diagnoses.write(root);
         }
         for (String text : TEXTS) {
-            try (InputStream in = VectorTree.class.getResourceAsStream("/org/dhsa/golden/vector/" + text)) {
+            // the resource is no page of this project: its links are right where it is copied to
+            String resource = text.equals("README.md") ? "README.md.txt" : text;
+            try (InputStream in = VectorTree.class.getResourceAsStream("/org/dhsa/golden/vector/" + resource)) {
                 Files.copy(in, root.resolve(text));
             }
         }
