@@ -4,9 +4,9 @@
 //
 // Put your own code in the place of the three functions in STAGES. Exit code: 0 everything compared agrees, 1 something differs,
 // 2 a file is missing or is not what its hash says.
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { load } from "./golden-vectors.mjs";
+import { load, readCase } from "./golden-vectors.mjs";
 
 function rmsNorm(config, { x, weight }) {
   const [rows, dim] = x.shape, normed = [];
@@ -97,7 +97,7 @@ function main([root, option, out]) {
   let broken = 0;
   for (const file of readdirSync(root, { recursive: true }).filter((f) => /(^|[\\/])case\.json$/.test(f)).sort())
     try {
-      results.push(check(join(root, dirname(file)), JSON.parse(readFileSync(join(root, file), "utf8"))));
+      results.push(check(join(root, dirname(file)), readCase(join(root, file))));
     } catch (e) {
       broken++;
       console.error(`${file}: ${e.message}`);

@@ -56,6 +56,9 @@ function generate({ generator: g, shape, dtype }) {   // SplitMix64
   return encode(dtype, values);
 }
 
+// JSON, with seeds beyond 2^53 kept as texts: a double would round them.
+export const readCase = (path) => JSON.parse(readFileSync(path, "utf8").replace(/("seed"\s*:\s*)(\d+)/g, '$1"$2"'));
+
 export function load(folder, name, entry, files) {          // -> {shape, v}, hash checked
   let raw;
   if (entry.file) {
