@@ -133,7 +133,7 @@ func readSafetensors(path string) (map[string][]byte, error) {
 
 func load(folder, name string, e entry) (Tensor, error) { // hash checked
 	var raw []byte
-	if e.File == "" {
+	if e.Generator != nil { // an input with both is rebuilt: the hash says whether rightly
 		raw = generate(e)
 	} else if tensors, err := readSafetensors(filepath.Join(folder, e.File)); err != nil {
 		return Tensor{}, err

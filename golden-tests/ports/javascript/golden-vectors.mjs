@@ -61,7 +61,7 @@ export const readCase = (path) => JSON.parse(readFileSync(path, "utf8").replace(
 
 export function load(folder, name, entry, files) {          // -> {shape, v}, hash checked
   let raw;
-  if (entry.file) {
+  if (!entry.generator) {                            // an input with both is rebuilt: the hash says whether rightly
     if (!files.has(entry.file)) files.set(entry.file, readSafetensors(join(folder, entry.file)));
     raw = files.get(entry.file).get(name);
     if (!raw) throw new Error(`${join(folder, entry.file)} holds no tensor ${name}`);

@@ -50,7 +50,7 @@ def generate(entry):                        # an input that is not stored: Split
     return pack(entry["dtype"], values)
 
 def load(folder, name, entry, files):       # -> (shape, values), hash checked
-    if "file" in entry:
+    if "generator" not in entry:             # an input with both is rebuilt: the hash says whether rightly
         path = os.path.join(folder, entry["file"])
         if path not in files:
             if not os.path.isfile(path):

@@ -42,8 +42,10 @@ public final class GoldenRun {
     private final List<String> materials;
     private final List<String> unusable;
     private final Backend backend;
+    private final String vectors;
 
-    private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend) {
+    private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend, String vectors) {
+        this.vectors = vectors;
         this.cases = List.copyOf(cases);
         this.materials = List.copyOf(materials);
         this.unusable = unusable.stream().map(Throwable::getMessage).toList();
@@ -83,7 +85,14 @@ public final class GoldenRun {
             throw new GoldenFormatException(dirOrCase, "holds only weights that other cases share (" + String.join(", ", materials)
                     + "), nothing to compare", "name the folder above it");
         }
-        return new GoldenRun(results, materials, unusable, backend);
+        return new GoldenRun(results, materials, unusable, backend, "recordings");
+    }
+
+    /// Results that somebody else found: those of a program outside this JVM.
+    ///
+    /// @param vectors what was checked, for the result file
+    public static GoldenRun ofResults(List<CaseResult> results, List<GoldenFormatException> unusable, String vectors) {
+        return new GoldenRun(results, List.of(), unusable, null, vectors);
     }
 
     /// Every case under a folder, by id.
@@ -248,7 +257,7 @@ public final class GoldenRun {
         ObjectMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         ObjectNode root = mapper.createObjectNode();
         root.put("schema", "dhsa-golden-result/1");
-        root.put("vectors", "recordings");
+        root.put("vectors", vectors);
         root.putObject("implementation").put("name", implementation.name()).put("version", implementation.version())
                 .put("backend", implementation.backend()).put("device", implementation.device());
         root.putObject("environment").put("java", System.getProperty("java.version")).put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
@@ -310,6 +319,7 @@ public final class GoldenRun {
         }
     }
 
+    /// Null where no backend was checked.
     public Backend backend() {
         return backend;
     }
