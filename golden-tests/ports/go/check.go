@@ -23,9 +23,10 @@ type golden struct {
 
 type divergence struct {
 	Stage  string  `json:"stage"`
+	Layer  int     `json:"layer"`
 	Tensor string  `json:"tensor"`
 	Index  string  `json:"index"`
-	Error  string  `json:"error"`
+	Error  any     `json:"error"`
 	Budget float64 `json:"budget"`
 }
 
@@ -36,6 +37,14 @@ type result struct {
 	FirstDivergence *divergence `json:"firstDivergence"`
 	Diagnosis       []string    `json:"diagnosis"`
 	Metrics         object      `json:"metrics"`
+}
+
+// jsonNumber: JSON has no infinity; the format writes it as a text.
+func jsonNumber(x float64) any {
+	if math.IsInf(x, 0) {
+		return "Infinity"
+	}
+	return x
 }
 
 func check(folder string, g golden) (result, error) {
@@ -70,7 +79,7 @@ func check(folder string, g golden) (result, error) {
 			}
 			if verdict != "pass" && e.Order < first {
 				first = e.Order
-				res.FirstDivergence = &divergence{e.Stage, name, fmt.Sprint(at), fmt.Sprint(worst), budget}
+				res.FirstDivergence = &divergence{e.Stage, e.Layer, name, fmt.Sprint(at), jsonNumber(worst), budget}
 			}
 		}
 	}

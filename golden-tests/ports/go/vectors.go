@@ -35,7 +35,7 @@ type entry struct {
 	Dtype, Sha256, File, Stage string
 	Shape                      []int
 	Generator                  *generator
-	Order                      int
+	Order, Layer               int
 	Required                   bool
 	Comparison                 comparison
 }

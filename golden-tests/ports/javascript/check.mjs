@@ -86,7 +86,7 @@ function check(folder, golden) {                     // -> result entry
     if (!got[name] && !entry.required) continue;
     const [verdict, at, error, budget] = got[name] ? compare(entry.comparison, got[name], all[name], all) : ["fail", -1, Infinity, 0];
     if (verdict === "fail" || (verdict === "near-tie" && result.verdict === "pass")) result.verdict = verdict;
-    if (verdict !== "pass") result.firstDivergence ??= { stage: entry.stage, tensor: name, index: String(at), error: String(error), budget };
+    if (verdict !== "pass") result.firstDivergence ??= { stage: entry.stage, layer: entry.layer, tensor: name, index: String(at), error: Number.isFinite(error) ? error : "Infinity", budget };
   }
   return result;
 }

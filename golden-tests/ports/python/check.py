@@ -85,7 +85,7 @@ def check(folder, case):                    # -> result entry
         verdict, at, error, budget = compare(rule, got[name], want[name], {**inputs, **want}) if name in got else ("fail", -1, math.inf, 0)
         result["verdict"] = max(result["verdict"], verdict, key=("pass", "near-tie", "fail").index)
         if verdict != "pass" and result["firstDivergence"] is None:
-            result["firstDivergence"] = {"stage": case["expected"][name]["stage"], "tensor": name, "index": str(at), "error": str(error), "budget": budget}
+            result["firstDivergence"] = {"stage": case["expected"][name]["stage"], "layer": case["expected"][name]["layer"], "tensor": name, "index": str(at), "error": error if math.isfinite(error) else "Infinity", "budget": budget}
     return result
 
 def main(root, *options):
