@@ -2,6 +2,8 @@ package org.dhsa.negative;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -50,12 +52,21 @@ public final class NegativeCorpus {
         return cases.stream().map(Leniency::note).toList();
     }
 
-    /// Every file of the corpus by its path, `cases.json` among them.
+    /// Every file of the corpus by its path, `cases.json` and `README.md` among them.
     public static Map<String, byte[]> files() {
         Map<String, byte[]> files = new TreeMap<>();
         all().forEach(c -> files.putAll(c.files()));
         files.put("cases.json", Bytes.utf8(Json.pretty(list()) + "\n"));
+        files.put("README.md", readme());
         return files;
+    }
+
+    private static byte[] readme() {
+        try (InputStream in = NegativeCorpus.class.getResourceAsStream("README.md")) {
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static ObjectNode list() {

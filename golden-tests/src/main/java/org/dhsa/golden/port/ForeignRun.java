@@ -5,7 +5,9 @@ import java.nio.file.FileVisitOption;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -28,12 +30,15 @@ public final class ForeignRun {
     public static GoldenRun of(Path dirOrCase, ForeignProgram program, Predicate<String> caseFilter, Consumer<CaseResult> onCase)
             throws GoldenFormatException, IOException, InterruptedException {
         List<CaseResult> results = new ArrayList<>();
-        List<GoldenFormatException> unusable = new ArrayList<>();
+        List<GoldenFormatException> unusable = new ArrayList<>(VectorTree.verify(dirOrCase));
+        Map<String, String> levels = new HashMap<>();
         for (Path folder : folders(dirOrCase)) {
             try {
                 if (VectorCase.isOne(folder) && caseFilter.test(VectorCase.readId(folder))) {
-                    CaseResult result = program.check(VectorCase.read(folder));
+                    VectorCase golden = VectorCase.read(folder);
+                    CaseResult result = program.check(golden);
                     results.add(result);
+                    levels.put(golden.id(), golden.level());
                     onCase.accept(result);
                 }
             } catch (GoldenFormatException e) {
@@ -46,7 +51,7 @@ public final class ForeignRun {
         if (results.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "holds no case of the vectors that passes the filter", "a foreign program is run on golden-tests/golden/v1 or a part of it");
         }
-        return GoldenRun.ofResults(results, unusable, "golden/v1 " + VectorTree.version(dirOrCase));
+        return GoldenRun.ofResults(results, unusable, VectorTree.version(dirOrCase), levels);
     }
 
     private static List<Path> folders(Path dirOrCase) throws GoldenFormatException, IOException {

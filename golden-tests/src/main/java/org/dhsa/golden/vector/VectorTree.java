@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.negative.NegativeCorpus;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 
@@ -36,7 +37,7 @@ public final class VectorTree {
     ///
     /// @param root   an empty or new folder
     /// @param commit of the program that computes, for the manifest
-    public static void write(Path root, String commit, Evidence evidence, Progress progress) throws IOException {
+    public static void write(Path root, String commit, Evidence evidence, Progress progress) throws IOException, GoldenFormatException {
         Files.createDirectories(root);
         try (Stream<Path> there = Files.list(root)) {
             if (there.findAny().isPresent()) {
@@ -44,17 +45,31 @@ public final class VectorTree {
             }
         }
         List<CaseDraft> drafts = CaseList.all();
+        int done = 0;
         try (Backend reference = new ReferenceBackend(); Backend plain = OptimizedBackend.scalar(1)) {
             VectorWriter writer = new VectorWriter(reference, plain);
-            for (int i = 0; i < drafts.size(); i++) {
-                writer.write(drafts.get(i), root, evidence.of(drafts.get(i).slug()));
-                progress.written(i + 1, drafts.size());
+            Diagnoses diagnoses = new Diagnoses(reference);
+            // stages first: a composite is asked only for what no stage could tell
+            for (boolean composite : new boolean[] {false, true}) {
+                for (CaseDraft draft : drafts) {
+                    if (StageCatalog.INSTANCE.composite(draft.slug()) == composite) {
+                        writer.write(draft, root, evidence.of(draft.slug()));
+                        diagnoses.add(draft, VectorCase.read(root.resolve(draft.id())));
+                        progress.written(++done, drafts.size());
+                    }
+                }
             }
+            diagnoses.write(root);
         }
         for (String text : TEXTS) {
             try (InputStream in = VectorTree.class.getResourceAsStream("/org/dhsa/golden/vector/" + text)) {
                 Files.copy(in, root.resolve(text));
             }
+        }
+        for (Map.Entry<String, byte[]> file : NegativeCorpus.files().entrySet()) {
+            Path target = root.resolve("negative").resolve(file.getKey());
+            Files.createDirectories(target.getParent());
+            Files.write(target, file.getValue());
         }
         VectorWriter.writeJson(root.resolve(MANIFEST), manifest(root, drafts.size(), commit));
     }
@@ -74,10 +89,15 @@ public final class VectorTree {
         }
     }
 
-    /// The version in a tree's manifest; "unversioned" for a folder without one.
-    public static String version(Path root) throws IOException {
-        Path file = root.resolve(MANIFEST);
-        return Files.isRegularFile(file) ? MAPPER.readTree(file.toFile()).path("version").asText("unversioned") : "unversioned";
+    /// The version in the manifest of a tree, or of the tree that a case folder belongs to; "unversioned" if there is none.
+    public static String version(Path folder) throws IOException {
+        for (Path root = folder.toAbsolutePath(); root != null; root = root.getParent()) {
+            Path file = root.resolve(MANIFEST);
+            if (Files.isRegularFile(file)) {
+                return MAPPER.readTree(file.toFile()).path("version").asText("unversioned");
+            }
+        }
+        return "unversioned";
     }
 
     /// Everything that is wrong with a tree by its manifest; empty when it has none or all is well. Files that the manifest
