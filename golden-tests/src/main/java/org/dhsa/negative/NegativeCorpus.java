@@ -62,7 +62,7 @@ public final class NegativeCorpus {
     }
 
     private static byte[] readme() {
-        try (InputStream in = NegativeCorpus.class.getResourceAsStream("README.md")) {
+        try (InputStream in = NegativeCorpus.class.getResourceAsStream("README.txt")) {
             return in.readAllBytes();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
