@@ -7,6 +7,7 @@ import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,6 +25,8 @@ import org.dhsa.golden.Comparison;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.golden.GoldenRun;
 import org.dhsa.golden.Verdict;
+import org.dhsa.golden.port.ForeignProgram;
+import org.dhsa.golden.port.ForeignRun;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -31,7 +34,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `dhsa golden check DIR`: does an implementation compute what the official ones computed?
-@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, VectorsCommand.class},
+@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, VectorsCommand.class, GoldenPackCommand.class, GoldenMatrixCommand.class},
         header = "Compares a backend with published vectors, or with recorded results of the official implementations.",
         description = "Vectors lie in golden-tests/golden/v1: every stage, with expected values from the reference. A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
                 + "DHSA authors' own program made of them. The recordings of this project lie in golden-tests/recordings.")
@@ -77,6 +80,17 @@ public final class GoldenCommand implements Callable<Integer> {
         @Option(names = "--backend", paramLabel = "NAME", defaultValue = "reference", description = "what to check (default: ${DEFAULT-VALUE}); the command \"backends\" lists them")
         private String backendName;
 
+        @Option(names = "--exec", paramLabel = "COMMAND", description = {"check a program of yours instead of a backend, on the vectors (golden-tests/golden/v1): for each case the shell runs",
+            "COMMAND IN_DIR OUT_FILE. It reads IN_DIR/case.json (config, inputs, outputs) and IN_DIR/inputs.safetensors and writes OUT_FILE, a safetensors file with the outputs. "
+                    + "Its exit code 3 means not covered"})
+        private String exec;
+
+        @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "60", description = "what --exec may take for one case (default: ${DEFAULT-VALUE})")
+        private int timeout;
+
+        @Option(names = "--name", paramLabel = "NAME", description = "what the program of --exec is called in the result file (default: the command)")
+        private String name;
+
         @Option(names = "--filter", paramLabel = "GLOB", description = "only cases whose id, such as dhsa_mask/random_0, matches; a plain family name selects the family")
         private String filter;
 
@@ -89,12 +103,17 @@ public final class GoldenCommand implements Callable<Integer> {
         @Spec
         private CommandSpec spec;
 
+        private int done;
+
         @Override
         public Integer call() {
             PrintWriter err = spec.commandLine().getErr();
             try {
                 Predicate<String> selected = filter();
                 requireWritable(json);
+                if (exec != null) {
+                    return runForeign(selected);
+                }
                 BackendProvider provider = provider();
                 try (Backend backend = provider.open()) {
                     return run(backend, provider, selected);
@@ -103,28 +122,64 @@ public final class GoldenCommand implements Callable<Integer> {
                 err.println("dhsa: " + e.getMessage());
             } catch (IOException | UncheckedIOException e) {
                 err.println("dhsa: " + dir + " cannot be read: " + e.getMessage());
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
             }
             err.flush();
             return BAD_INPUT;
         }
 
         private int run(Backend backend, BackendProvider provider, Predicate<String> selected) throws GoldenFormatException, IOException, Unusable {
+            GoldenRun run = GoldenRun.of(dir, backend, selected, this::show);
+            report(run);
+            if (json != null && whole(run)) {
+                writeJson(run, backend, provider);
+            }
+            return run.exitCode();
+        }
+
+        private int runForeign(Predicate<String> selected) throws GoldenFormatException, IOException, Unusable, InterruptedException {
+            if (exec.isBlank() || timeout < 1) {
+                throw new Unusable("--exec needs a command and --timeout at least 1 second, they are \"" + exec + "\" and " + timeout);
+            }
+            GoldenRun run = ForeignRun.of(dir, new ForeignProgram(exec, Duration.ofSeconds(timeout)), selected, this::show);
+            report(run);
+            if (json != null && whole(run)) {
+                writeJson(run, new GoldenRun.Implementation(name == null ? exec : name, "", "exec", ""));
+            }
+            return run.exitCode();
+        }
+
+        /// A result file without the cases that could not be read would say too much.
+        private boolean whole(GoldenRun run) {
+            if (!run.unusable().isEmpty()) {
+                spec.commandLine().getErr().println("dhsa: " + json + " is not written, because it would be incomplete");
+                spec.commandLine().getErr().flush();
+            }
+            return run.unusable().isEmpty();
+        }
+
+        private boolean progress() {
+            return json == null && System.console() != null && System.console().isTerminal();
+        }
+
+        private void show(CaseResult result) {
             PrintWriter out = spec.commandLine().getOut();
-            boolean progress = json == null && System.console() != null && System.console().isTerminal();
-            int[] done = {0};
-            GoldenRun run = GoldenRun.of(dir, backend, selected, result -> {
-                clear(progress);
-                out.println(line(result));
-                if (verbose) {
-                    result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
-                }
-                out.flush();
-                if (progress) {
-                    System.err.print(++done[0] + " cases checked, going on ...");
-                    System.err.flush();
-                }
-            });
-            clear(progress);
+            clear(progress());
+            out.println(line(result));
+            if (verbose) {
+                result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
+            }
+            out.flush();
+            if (progress()) {
+                System.err.print(++done + " cases checked, going on ...");
+                System.err.flush();
+            }
+        }
+
+        private void report(GoldenRun run) {
+            PrintWriter out = spec.commandLine().getOut();
+            clear(progress());
             stageTable(run, out);
             levelTable(run, out);
             divergences(run, out);
@@ -132,13 +187,6 @@ public final class GoldenCommand implements Callable<Integer> {
             out.flush();
             run.unusable().forEach(message -> spec.commandLine().getErr().println("dhsa: " + message));
             spec.commandLine().getErr().flush();
-            if (json != null && run.unusable().isEmpty()) {
-                writeJson(run, backend, provider);
-            } else if (json != null) {
-                spec.commandLine().getErr().println("dhsa: " + json + " is not written, because it would be incomplete");
-                spec.commandLine().getErr().flush();
-            }
-            return run.exitCode();
         }
 
         /// Takes the progress line away.
@@ -152,8 +200,12 @@ public final class GoldenCommand implements Callable<Integer> {
         private void writeJson(GoldenRun run, Backend backend, BackendProvider provider) throws Unusable {
             String device = provider.probe() instanceof Availability.Available available ? available.description() : "";
             String version = Optional.ofNullable(GoldenRun.class.getPackage().getImplementationVersion()).orElse("development");
+            writeJson(run, new GoldenRun.Implementation("dhsa-java", version, backend.name(), device));
+        }
+
+        private void writeJson(GoldenRun run, GoldenRun.Implementation implementation) throws Unusable {
             try {
-                run.writeJson(json, new GoldenRun.Implementation("dhsa-java", version, backend.name(), device));
+                run.writeJson(json, implementation);
             } catch (IOException e) {
                 throw new Unusable("cannot write " + json + ": " + e);
             }

@@ -106,6 +106,14 @@ public final class GoldenRun {
         return new GoldenRun(results, materials, unusable, backend, "recordings", Map.of());
     }
 
+    /// Results that somebody else found: those of a program outside this JVM.
+    ///
+    /// @param vectors version of the vectors, for the result file
+    /// @param levels  level of each case, by id
+    public static GoldenRun ofResults(List<CaseResult> results, List<GoldenFormatException> unusable, String vectors, Map<String, String> levels) {
+        return new GoldenRun(results, List.of(), unusable, null, vectors, levels);
+    }
+
     /// A tree of published vectors. Its manifest, if it has one, must be right.
     private static GoldenRun vectors(Path tree, Backend backend, Predicate<String> caseFilter, Consumer<CaseResult> onCase,
                                      List<GoldenFormatException> unusable) throws GoldenFormatException, IOException {
@@ -374,6 +382,7 @@ public final class GoldenRun {
         }
     }
 
+    /// Null where no backend was checked.
     public Backend backend() {
         return backend;
     }

@@ -120,7 +120,7 @@ record SafetensorsHeader(long headerBytes, Map<String, String> metadata, Map<Str
             try (JsonParser in = Json.parser(new SegmentInputStream(json))) {
                 in.nextToken();
                 while (in.nextToken() == JsonToken.FIELD_NAME) {
-                    String name = in.currentName();
+                    String name = unicode(in.currentName());
                     in.nextToken();
                     if (name.equals("__metadata__")) {
                         readMetadata(in);
@@ -149,19 +149,29 @@ record SafetensorsHeader(long headerBytes, Map<String, String> metadata, Map<Str
                 throw new WeightsFormatException(path, null, "__metadata__ must be an object of strings");
             }
             while (in.nextToken() == JsonToken.FIELD_NAME) {
-                String key = in.currentName();
+                String key = unicode(in.currentName());
                 if (in.nextToken() != JsonToken.VALUE_STRING) {
                     throw new WeightsFormatException(path, null, "__metadata__ value of " + Printable.name(key)
                             + " must be a string");
                 }
-                metadata.put(key, in.getText());
+                metadata.put(key, unicode(in.getText()));
             }
         }
 
-        private Entry readEntry(String name, JsonParser in) throws IOException, WeightsFormatException {
-            if (name.isEmpty()) {
-                throw new WeightsFormatException(path, name, "a tensor needs a name");
+        /// An escape may hold half a surrogate pair; such a string has no UTF-8 spelling, and two readers would see two names.
+        private String unicode(String text) throws WeightsFormatException {
+            for (int i = 0; i < text.length(); i++) {
+                if (Character.isHighSurrogate(text.charAt(i)) && i + 1 < text.length() && Character.isLowSurrogate(text.charAt(i + 1))) {
+                    i++;
+                } else if (Character.isSurrogate(text.charAt(i))) {
+                    throw new WeightsFormatException(path, null, "the header is not valid Unicode: half a surrogate pair in "
+                            + Printable.name(text));
+                }
             }
+            return text;
+        }
+
+        private Entry readEntry(String name, JsonParser in) throws IOException, WeightsFormatException {
             if (in.currentToken() != JsonToken.START_OBJECT) {
                 throw new WeightsFormatException(path, name, "expected an object with dtype, shape and data_offsets");
             }

@@ -60,7 +60,7 @@ class SafetensorsFileTest {
                 arguments("metadata that is a list", file("{\"__metadata__\":[]}", 0), "must be an object of strings"),
                 arguments("metadata with a number", file("{\"__metadata__\":{\"epoch\":3}}", 0), "__metadata__ value of epoch must be a string"),
                 arguments("a tensor that is a number", file("{\"w\":3}", 0), "tensor w: expected an object"),
-                arguments("a tensor without a name", file("{" + entry("", "F32", "[2]", "[0,8]") + "}", 8), "needs a name"),
+                arguments("half a surrogate pair in a name", file("{" + entry("w\\ud800", "F32", "[2]", "[0,8]") + "}", 8), "surrogate"),
                 arguments("a tensor without dtype", file("{\"w\":{\"shape\":[2],\"data_offsets\":[0,8]}}", 8), "tensor w: has no dtype"),
                 arguments("a tensor without shape", file("{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,8]}}", 8), "tensor w: has no shape"),
                 arguments("a tensor without offsets", file("{\"w\":{\"dtype\":\"F32\",\"shape\":[2]}}", 8), "tensor w: has no data_offsets"),

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.negative.NegativeCorpus;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 
@@ -66,6 +67,11 @@ public final class VectorTree {
             try (InputStream in = VectorTree.class.getResourceAsStream("/org/dhsa/golden/vector/" + resource)) {
                 Files.copy(in, root.resolve(text));
             }
+        }
+        for (Map.Entry<String, byte[]> file : NegativeCorpus.files().entrySet()) {
+            Path target = root.resolve("negative").resolve(file.getKey());
+            Files.createDirectories(target.getParent());
+            Files.write(target, file.getValue());
         }
         VectorWriter.writeJson(root.resolve(MANIFEST), manifest(root, drafts.size(), commit));
     }

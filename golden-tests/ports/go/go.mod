@@ -1,0 +1,3 @@
+module dhsa-check
+
+go 1.18

@@ -1,0 +1,118 @@
+package org.dhsa.golden.port;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.stream.Stream;
+import org.dhsa.golden.CaseResult;
+import org.dhsa.golden.Verdict;
+import org.dhsa.golden.vector.VectorCase;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What becomes of a foreign program that answers, declines, fails, hangs or writes rubbish. The programs are shell lines.
+class ForeignProgramTest {
+
+    private static final Path CASE = Path.of("golden/v1/gemma2/rms-norm");
+
+    @TempDir
+    private Path folder;
+    private VectorCase golden;
+
+    @BeforeEach
+    void readACase() throws Exception {
+        assumeTrue(!System.getProperty("os.name").startsWith("Windows"), "the programs of this test are lines for sh");
+        try (Stream<Path> cases = Files.list(CASE)) {
+            golden = VectorCase.read(cases.sorted().findFirst().orElseThrow());
+        }
+    }
+
+    @Test
+    void theRightOutputPasses() throws Exception {
+        CaseResult result = run("copy() { cp " + expected() + " \"$2\"; }; copy");
+        assertThat(result.verdict()).isEqualTo(Verdict.PASS);
+        assertThat(result.comparisons()).hasSize(1);
+    }
+
+    @Test
+    void anotherCasesOutputFails() throws Exception {
+        Path other = Path.of("golden/v1/dhsa/chunk-representation");
+        try (Stream<Path> cases = Files.list(other)) {
+            Path wrong = cases.sorted().findFirst().orElseThrow().resolve("expected.safetensors").toAbsolutePath();
+            CaseResult result = run("copy() { cp " + wrong + " \"$2\"; }; copy");
+            assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
+            assertThat(result.comparisons().getFirst().note()).contains("is missing");
+        }
+    }
+
+    @Test
+    void exitCodeThreeIsNotCovered() throws Exception {
+        assertThat(run("exit 3;").verdict()).isEqualTo(Verdict.NOT_COVERED);
+    }
+
+    @Test
+    void aCrashIsAnErrorWithTheEndOfWhatItSaid() throws Exception {
+        CaseResult result = run("crash() { printf '%2000s' x >&2; echo 'index out of range' >&2; exit 139; }; crash");
+        assertThat(result.verdict()).isEqualTo(Verdict.ERROR);
+        assertThat(result.message()).contains("exit code 139").contains("index out of range").hasSizeLessThan(800);
+    }
+
+    @Test
+    void whoTakesTooLongIsEnded() throws Exception {
+        long begun = System.nanoTime();
+        CaseResult result = new ForeignProgram("sleep 600; true", Duration.ofSeconds(1)).check(golden);
+        assertThat(result.verdict()).isEqualTo(Verdict.ERROR);
+        assertThat(result.message()).contains("more than 1 s");
+        assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(300));
+    }
+
+    @Test
+    void noOutputAndRubbishAreErrors() throws Exception {
+        assertThat(run("true").message()).contains("wrote no out.safetensors");
+        CaseResult rubbish = run("write() { echo rubbish >\"$2\"; }; write");
+        assertThat(rubbish.verdict()).isEqualTo(Verdict.ERROR);
+        assertThat(rubbish.message()).contains("cannot be used").contains("OUT_FILE");
+    }
+
+    @Test
+    void theProgramSeesInputsAndNoExpectation() throws Exception {
+        Path seen = folder.resolve("seen");
+        run("look() { cp -r \"$1\" " + seen + "; exit 3; }; look");
+        assertThat(seen.toFile().list()).containsExactlyInAnyOrder("case.json", "inputs.safetensors");
+        String text = Files.readString(seen.resolve("case.json"));
+        assertThat(text).contains("\"rmsNormEps\"").contains("\"normed\"").doesNotContain("sha256").doesNotContain("baselineError");
+    }
+
+    @Test
+    void nothingIsLeftBehind() throws Exception {
+        long before = leftovers();
+        run("exit 1;");
+        assertThat(leftovers()).isEqualTo(before);
+    }
+
+    @Test
+    void anEmptyCommandIsRefused() {
+        assertThatIllegalArgumentException().isThrownBy(() -> new ForeignProgram(" ", Duration.ofSeconds(1))).withMessageContaining("empty");
+        assertThatIllegalArgumentException().isThrownBy(() -> new ForeignProgram("x", Duration.ZERO)).withMessageContaining("positive");
+    }
+
+    private CaseResult run(String command) throws IOException, InterruptedException {
+        return new ForeignProgram(command, Duration.ofMinutes(10)).check(golden);
+    }
+
+    private Path expected() {
+        return golden.folder().resolve("expected.safetensors").toAbsolutePath();
+    }
+
+    private static long leftovers() throws IOException {
+        try (Stream<Path> files = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
+            return files.filter(f -> f.getFileName().toString().startsWith("dhsa-exec")).count();
+        }
+    }
+}
