@@ -1,0 +1,331 @@
+package org.dhsa.golden.diff;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.model.BoundaryPredictorWeights;
+import org.dhsa.model.DhsaConfig;
+import org.dhsa.model.EmbeddingScale;
+import org.dhsa.model.Gemma2Config;
+import org.dhsa.model.LayerKind;
+import org.dhsa.model.Quirk;
+import org.dhsa.stage.AttentionRule;
+import org.dhsa.stage.Boundaries;
+import org.dhsa.stage.BoundaryPrediction;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.stage.ChunkSimilarity;
+import org.dhsa.stage.DenseAttention;
+import org.dhsa.stage.Embedding;
+import org.dhsa.stage.FeedForward;
+import org.dhsa.stage.KeySelection;
+import org.dhsa.stage.LmHead;
+import org.dhsa.stage.NonMaximumSuppression;
+import org.dhsa.stage.OutputProjection;
+import org.dhsa.stage.QkvProjection;
+import org.dhsa.stage.QueryBlocks;
+import org.dhsa.stage.ResidualAdd;
+import org.dhsa.stage.RmsNorm;
+import org.dhsa.stage.RotaryEmbedding;
+import org.dhsa.stage.SparseAttention;
+import org.dhsa.stage.Stage;
+import org.dhsa.stage.TopKSelection;
+import org.dhsa.stage.Upsampling;
+import org.dhsa.stage.Visibility;
+import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Shape;
+import org.dhsa.tensor.Tensor;
+
+/// A prompt's way through the model as a list of stage calls over named tensors, so that any one of them can be computed again
+/// alone from its inputs.
+///
+///     layers.3.rms-norm.inputLayernorm  ->  layers.3.qkv-projection.{query, key, value}  ->  layers.3.rotary-embedding.query ...
+///
+/// The wiring is that of [org.dhsa.forward.Gemma2Forward]; a test holds the two against each other, tensor by tensor.
+public final class ForwardTrace {
+
+    static final String IDS = "ids";
+    static final String GIVEN_BOUNDARIES = "boundaries";
+    static final String TABLE = "model.embed_tokens.weight";
+
+    /// What is computed.
+    ///
+    /// @param dhsa          empty for dense attention
+    /// @param predictor     empty when the boundaries are given
+    /// @param lastLogitsOnly final norm and head see the last position only
+    public record Setting(Gemma2Config config, EmbeddingScale scale, Optional<DhsaConfig> dhsa, Optional<BoundaryPredictorWeights> predictor,
+                   int length, boolean lastLogitsOnly) {}
+
+    private final Setting setting;
+    private final List<TraceNode> nodes = new ArrayList<>();
+    private final Map<String, TraceNode> producers = new LinkedHashMap<>();
+
+    ForwardTrace(Setting setting) {
+        this.setting = setting;
+        build();
+    }
+
+    Setting setting() {
+        return setting;
+    }
+
+    /// In the order of the computation.
+    List<TraceNode> nodes() {
+        return nodes;
+    }
+
+    /// Which call makes a tensor; empty for ids, given boundaries and weights.
+    Optional<TraceNode> producer(String tensor) {
+        return Optional.ofNullable(producers.get(tensor));
+    }
+
+    /// `layers.0.rms-norm.inputLayernorm`.
+    static String name(int layer, Stage stage, String tensor) {
+        return (layer < 0 ? "" : "layers." + layer + ".") + stage.slug() + "." + tensor;
+    }
+
+    static boolean isWeight(String name) {
+        return name.startsWith("model.");
+    }
+
+    private void build() {
+        String hidden = node(Stage.EMBEDDING, -1, List.of("ids", IDS, "table", TABLE), "hidden", "embeddings");
+        for (int l = 0; l < setting.config().numHiddenLayers(); l++) {
+            hidden = layer(l, hidden);
+        }
+        String normed = node(Stage.RMS_NORM, -1, List.of("x", hidden, "weight", "model.norm.weight"), "normed", "finalNorm");
+        node(Stage.LM_HEAD, -1, List.of("x", normed, "table", TABLE), "logits", "logits");
+    }
+
+    private String layer(int l, String x) {
+        String w = "model.layers." + l + ".";
+        String normed = node(Stage.RMS_NORM, l, List.of("x", x, "weight", w + "input_layernorm.weight"), "normed", "inputLayernorm");
+        node(Stage.QKV_PROJECTION, l, List.of("x", normed, "qProj", w + "self_attn.q_proj.weight", "kProj", w + "self_attn.k_proj.weight",
+                "vProj", w + "self_attn.v_proj.weight"), "query", "query", "key", "key", "value", "value");
+        String value = name(l, Stage.QKV_PROJECTION, "value");
+        String query = node(Stage.ROTARY_EMBEDDING, l, List.of("x", name(l, Stage.QKV_PROJECTION, "query")), "rotated", "query");
+        String key = node(Stage.ROTARY_EMBEDDING, l, List.of("x", name(l, Stage.QKV_PROJECTION, "key")), "rotated", "key");
+        String context = setting.dhsa().isPresent() ? sparse(l, query, key, value)
+                : node(Stage.DENSE_ATTENTION, l, List.of("query", query, "key", key, "value", value), "context", "context");
+        String attended = node(Stage.OUTPUT_PROJECTION, l, List.of("context", context, "oProj", w + "self_attn.o_proj.weight"), "hidden", "attnOutput");
+        String post = node(Stage.RMS_NORM, l, List.of("x", attended, "weight", w + "post_attention_layernorm.weight"), "normed", "postAttentionLayernorm");
+        String middle = node(Stage.RESIDUAL_ADD, l, List.of("x", x, "branch", post), "hidden", "hiddenMiddle");
+        String pre = node(Stage.RMS_NORM, l, List.of("x", middle, "weight", w + "pre_feedforward_layernorm.weight"), "normed", "preFeedforwardLayernorm");
+        String fed = node(Stage.FEED_FORWARD, l, List.of("x", pre, "gateProj", w + "mlp.gate_proj.weight", "upProj", w + "mlp.up_proj.weight",
+                "downProj", w + "mlp.down_proj.weight"), "hidden", "mlpOutput");
+        String postFed = node(Stage.RMS_NORM, l, List.of("x", fed, "weight", w + "post_feedforward_layernorm.weight"), "normed", "postFeedforwardLayernorm");
+        return node(Stage.RESIDUAL_ADD, l, List.of("x", middle, "branch", postFed), "hidden", "hidden");
+    }
+
+    private String sparse(int l, String query, String key, String value) {
+        DhsaConfig dhsa = setting.dhsa().orElseThrow();
+        String boundaries = GIVEN_BOUNDARIES;
+        if (setting.predictor().isPresent()) {
+            int owner = dhsa.shareBoundaries() ? 0 : l;
+            boundaries = name(owner, Stage.NON_MAXIMUM_SUPPRESSION, "boundaries");
+            if (owner == l) {
+                String logits = node(Stage.BOUNDARY_PREDICTION, l, List.of("key", key), "logits", "boundaryLogits");
+                node(Stage.NON_MAXIMUM_SUPPRESSION, l, List.of("logits", logits), "filled", "filled", "boundaries", "boundaries");
+            }
+        }
+        String keyChunks = node(Stage.CHUNK_REPRESENTATION, l, List.of("states", key, "segments", boundaries), "chunks", "keyChunks");
+        int chooser = dhsa.shareMasks() ? l % 2 : l;
+        String selected = name(chooser, Stage.TOP_K_SELECTION, "selectedKeys");
+        if (chooser == l && denseFrom() > 0) {
+            String queryChunks = node(Stage.CHUNK_REPRESENTATION, l, List.of("states", query, "boundaries", boundaries), "chunks", "queryChunks");
+            String scores = node(Stage.CHUNK_SIMILARITY, l, List.of("queryChunks", queryChunks, "keyChunks", keyChunks), "chunkScores", "chunkScores");
+            String tokenScores = node(Stage.UPSAMPLING, l, List.of("chunkScores", scores, "boundaries", boundaries), "tokenScores", "tokenScores");
+            node(Stage.TOP_K_SELECTION, l, List.of("tokenScores", tokenScores, "boundaries", boundaries), "selectedKeys", "selectedKeys");
+        }
+        List<String> inputs = new ArrayList<>(List.of("query", query, "key", key, "value", value, "boundaries", boundaries));
+        if (denseFrom() > 0) {
+            inputs.addAll(List.of("selectedKeys", selected));
+        }
+        return node(Stage.SPARSE_ATTENTION, l, inputs, "context", "context");
+    }
+
+    private String node(Stage stage, int layer, List<String> inputs, String... outputs) {
+        Map<String, String> in = pairs(inputs);
+        Map<String, String> out = new LinkedHashMap<>();
+        for (int o = 0; o < outputs.length; o += 2) {
+            out.put(outputs[o], name(layer, stage, outputs[o + 1]));
+        }
+        TraceNode node = new TraceNode(stage, layer, in, out);
+        nodes.add(node);
+        out.values().forEach(tensor -> producers.put(tensor, node));
+        return out.values().iterator().next();
+    }
+
+    private static Map<String, String> pairs(List<String> list) {
+        Map<String, String> map = new LinkedHashMap<>();
+        for (int i = 0; i < list.size(); i += 2) {
+            map.put(list.get(i), list.get(i + 1));
+        }
+        return map;
+    }
+
+    /// The stage's input record out of these tensors.
+    Object input(TraceNode node, TensorSource from) throws GoldenFormatException {
+        Gemma2Config config = setting.config();
+        Map<String, String> in = node.inputs();
+        return switch (node.stage()) {
+            case EMBEDDING -> new Embedding.Input(ints(from.tensor(IDS)), from.weight(TABLE), setting.scale());
+            case RMS_NORM -> new RmsNorm.Input(rows(node, from.tensor(in.get("x"))), from.weight(in.get("weight")), config.rmsNormEps());
+            case QKV_PROJECTION -> new QkvProjection.Input(from.tensor(in.get("x")), from.weight(in.get("qProj")), from.weight(in.get("kProj")),
+                    from.weight(in.get("vProj")), config.headDim());
+            case ROTARY_EMBEDDING -> new RotaryEmbedding.Input(from.tensor(in.get("x")), 0, config.ropeTheta());
+            case DENSE_ATTENTION -> new DenseAttention.Input(from.tensor(in.get("query")), from.tensor(in.get("key")), from.tensor(in.get("value")),
+                    rule(node.layer()));
+            case BOUNDARY_PREDICTION -> new BoundaryPrediction.Input(from.tensor(in.get("key")), setting.predictor().orElseThrow());
+            case NON_MAXIMUM_SUPPRESSION -> new NonMaximumSuppression.Input(from.tensor(in.get("logits")), setting.predictor().orElseThrow().window(),
+                    dhsa().chunkBudget(setting.length()), dhsa());
+            case CHUNK_REPRESENTATION -> in.containsKey("segments")
+                    ? new ChunkRepresentation.Input(from.tensor(in.get("states")), boundaries(from, in.get("segments")), pooling(false), 0)
+                    : queryRepresentation(from.tensor(in.get("states")), boundaries(from, in.get("boundaries")));
+            case CHUNK_SIMILARITY -> new ChunkSimilarity.Input(renamed(from.tensor(in.get("queryChunks")), "chunks", "headDim"),
+                    renamed(from.tensor(in.get("keyChunks")), "chunks", "headDim"));
+            case UPSAMPLING -> new Upsampling.Input(from.tensor(in.get("chunkScores")), boundaries(from, in.get("boundaries")));
+            case TOP_K_SELECTION -> new TopKSelection.Input(from.tensor(in.get("tokenScores")), queryBlocks(boundaries(from, in.get("boundaries"))),
+                    Visibility.of(config.layerKind(node.layer())), dhsa().budget(), dhsa());
+            case SPARSE_ATTENTION -> new SparseAttention.Input(from.tensor(in.get("query")), from.tensor(in.get("key")), from.tensor(in.get("value")),
+                    selection(queryBlocks(boundaries(from, in.get("boundaries"))), in.containsKey("selectedKeys") ? from.tensor(in.get("selectedKeys")) : null),
+                    rule(node.layer()));
+            case OUTPUT_PROJECTION -> new OutputProjection.Input(from.tensor(in.get("context")), from.weight(in.get("oProj")));
+            case RESIDUAL_ADD -> new ResidualAdd.Input(from.tensor(in.get("x")), from.tensor(in.get("branch")));
+            case FEED_FORWARD -> new FeedForward.Input(from.tensor(in.get("x")), from.weight(in.get("gateProj")), from.weight(in.get("upProj")),
+                    from.weight(in.get("downProj")));
+            case LM_HEAD -> new LmHead.Input(from.tensor(in.get("x")), from.weight(in.get("table")), config.finalLogitSoftcapping());
+        };
+    }
+
+    /// The tensors of an output record, by their name in the trace.
+    static Map<String, DoubleTensor> outputs(TraceNode node, Object output) {
+        Map<String, DoubleTensor> named = new LinkedHashMap<>();
+        node.outputs().forEach((component, name) -> named.put(name, component(output, component)));
+        return named;
+    }
+
+    private static DoubleTensor component(Object output, String name) {
+        return switch (output) {
+            case Embedding.Output out -> out.hidden().toDouble();
+            case RmsNorm.Output out -> out.normed().toDouble();
+            case QkvProjection.Output out -> (name.equals("query") ? out.query() : name.equals("key") ? out.key() : out.value()).toDouble();
+            case RotaryEmbedding.Output out -> out.rotated().toDouble();
+            case DenseAttention.Output out -> out.context().toDouble();
+            case BoundaryPrediction.Output out -> out.logits().toDouble();
+            case NonMaximumSuppression.Output out -> name.equals("filled") ? out.filled().toDouble() : boundaryTensor(out.boundaries());
+            case ChunkRepresentation.Output out -> out.chunks().toDouble();
+            case ChunkSimilarity.Output out -> out.chunkScores().toDouble();
+            case Upsampling.Output out -> out.tokenScores().toDouble();
+            case TopKSelection.Output out -> selectedKeys(out.selection());
+            case SparseAttention.Output out -> out.context().toDouble();
+            case OutputProjection.Output out -> out.hidden().toDouble();
+            case ResidualAdd.Output out -> out.hidden().toDouble();
+            case FeedForward.Output out -> out.hidden().toDouble();
+            case LmHead.Output out -> out.logits().toDouble();
+            default -> throw new IllegalArgumentException("no stage gives a " + output.getClass().getName());
+        };
+    }
+
+    /// `[boundaries]`, 0 first and the length last.
+    static DoubleTensor boundaryTensor(Boundaries boundaries) {
+        int[] starts = boundaries.toArray();
+        return DoubleTensor.of(Shape.of("boundaries", starts.length), Arrays.stream(starts).asDoubleStream().toArray());
+    }
+
+    /// `[queryBlocks, budget]`, as wide as the longest list, -1 where a list has ended.
+    static DoubleTensor selectedKeys(KeySelection selection) {
+        List<KeySelection.BlockSelection> blocks = selection.blocks();
+        int width = blocks.stream().mapToInt(b -> b.keys().length).max().orElse(0);
+        DoubleTensor keys = DoubleTensor.zeros(Shape.of("queryBlocks", blocks.size(), "budget", width));
+        Arrays.fill(keys.data(), -1);
+        for (int b = 0; b < blocks.size(); b++) {
+            for (int k = 0; k < blocks.get(b).keys().length; k++) {
+                keys.set(blocks.get(b).keys()[k], b, k);
+            }
+        }
+        return keys;
+    }
+
+    private static KeySelection selection(QueryBlocks blocks, Tensor selectedKeys) {
+        List<KeySelection.BlockSelection> lists = new ArrayList<>();
+        for (int b = 0; b < blocks.blocks().size(); b++) {
+            DoubleTensor row = selectedKeys.toDouble().rows(b, b + 1);
+            int[] keys = Arrays.stream(row.data()).filter(k -> k >= 0).mapToInt(k -> (int) k).toArray();
+            lists.add(new KeySelection.BlockSelection(keys, keys.length, 0, Double.NaN, Double.POSITIVE_INFINITY, 0, new int[0]));
+        }
+        return new KeySelection(blocks, lists);
+    }
+
+    /// Final norm and head may see the last position only.
+    private DoubleTensor rows(TraceNode node, DoubleTensor x) {
+        int rows = x.shape().extent("queryLen");
+        return node.layer() < 0 && setting.lastLogitsOnly() ? x.rows(rows - 1, rows) : x;
+    }
+
+    private static DoubleTensor renamed(DoubleTensor x, String... axes) {
+        return x.reshape(Shape.of(axes[0], x.shape().extent(0), axes[1], x.shape().extent(1)));
+    }
+
+    private static int[] ints(DoubleTensor x) {
+        return Arrays.stream(x.data()).mapToInt(v -> (int) v).toArray();
+    }
+
+    private static Boundaries boundaries(TensorSource from, String name) throws GoldenFormatException {
+        return Boundaries.of(ints(from.tensor(name)));
+    }
+
+    private DhsaConfig dhsa() {
+        return setting.dhsa().orElseThrow();
+    }
+
+    private AttentionRule rule(int layer) {
+        Gemma2Config config = setting.config();
+        LayerKind kind = config.layerKind(layer);
+        boolean dropped = setting.dhsa().map(d -> d.has(Quirk.SOFT_CAP_DROPPED)).orElse(false);
+        boolean extra = setting.dhsa().map(d -> d.has(Quirk.WINDOW_PLUS_ONE)).orElse(false);
+        return new AttentionRule(config.attentionScale(), dropped ? OptionalDouble.empty() : config.attnLogitSoftcapping(),
+                new Visibility(Visibility.of(kind).window(), extra), 0, 0);
+    }
+
+    /// First position of the instruction, which attends densely.
+    private int denseFrom() {
+        int length = setting.length();
+        if (dhsa().instructionTokens().isEmpty()) {
+            return length;
+        }
+        int tokens = dhsa().instructionTokens().getAsInt();
+        return tokens == 0 ? dhsa().has(Quirk.ZERO_INSTRUCTION_IS_ALL) ? 0 : length : Math.max(0, length - tokens);
+    }
+
+    private QueryBlocks queryBlocks(Boundaries boundaries) {
+        return switch (dhsa().queryChunking()) {
+            case FIXED_BLOCKS -> QueryBlocks.fixed(denseFrom(), setting.length(), dhsa().blockSize());
+            case DYNAMIC_CHUNKS -> QueryBlocks.dynamic(boundaries, denseFrom(), setting.length(), dhsa().blockSize());
+        };
+    }
+
+    private ChunkRepresentation.Input queryRepresentation(DoubleTensor query, Boundaries boundaries) {
+        int denseFrom = denseFrom();
+        if (dhsa().queryChunking() == DhsaConfig.QueryChunking.DYNAMIC_CHUNKS) {
+            int[] clipped = Arrays.stream(boundaries.toArray()).filter(b -> b < denseFrom).toArray();
+            int[] segments = Arrays.copyOf(clipped, clipped.length + 1);
+            segments[clipped.length] = denseFrom;
+            return new ChunkRepresentation.Input(query, Boundaries.of(segments), pooling(true), 0);
+        }
+        return new ChunkRepresentation.Input(query, Boundaries.uniform(denseFrom, dhsa().blockSize()), pooling(true),
+                dhsa().has(Quirk.PADDED_QUERY_BLOCK) ? dhsa().blockSize() : 0);
+    }
+
+    private ChunkRepresentation.Pooling pooling(boolean query) {
+        return switch (dhsa().aggregation()) {
+            case MEAN -> ChunkRepresentation.Pooling.MEAN;
+            case MEAN_SQRT_LENGTH -> ChunkRepresentation.Pooling.MEAN_SQRT_LENGTH;
+            case MAX_ON_QUERIES -> query ? ChunkRepresentation.Pooling.MAX : ChunkRepresentation.Pooling.MEAN;
+        };
+    }
+}
