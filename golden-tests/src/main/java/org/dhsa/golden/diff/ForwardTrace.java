@@ -46,7 +46,7 @@ import org.dhsa.tensor.Tensor;
 ///     layers.3.rms-norm.inputLayernorm  ->  layers.3.qkv-projection.{query, key, value}  ->  layers.3.rotary-embedding.query ...
 ///
 /// The wiring is that of [org.dhsa.forward.Gemma2Forward]; a test holds the two against each other, tensor by tensor.
-public final class ForwardTrace {
+public final class ForwardTrace implements Recipe {
 
     static final String IDS = "ids";
     static final String GIVEN_BOUNDARIES = "boundaries";
@@ -73,13 +73,13 @@ public final class ForwardTrace {
         return setting;
     }
 
-    /// In the order of the computation.
-    List<TraceNode> nodes() {
+    @Override
+    public List<TraceNode> nodes() {
         return nodes;
     }
 
-    /// Which call makes a tensor; empty for ids, given boundaries and weights.
-    Optional<TraceNode> producer(String tensor) {
+    @Override
+    public Optional<TraceNode> producer(String tensor) {
         return Optional.ofNullable(producers.get(tensor));
     }
 
@@ -168,8 +168,8 @@ public final class ForwardTrace {
         return map;
     }
 
-    /// The stage's input record out of these tensors.
-    Object input(TraceNode node, TensorSource from) throws GoldenFormatException {
+    @Override
+    public Object input(TraceNode node, TensorSource from) throws GoldenFormatException {
         Gemma2Config config = setting.config();
         Map<String, String> in = node.inputs();
         return switch (node.stage()) {

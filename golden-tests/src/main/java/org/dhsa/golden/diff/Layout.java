@@ -24,6 +24,9 @@ import org.dhsa.tensor.Shape;
 /// @param note    what was tolerated
 record Layout(List<String> axes, int[] extents, int skip, int take, int last, String note) {
 
+    /// Axes whose extent the data decide. Another one there is a real difference, not a broken dump.
+    private static final java.util.Set<String> FREE = java.util.Set.of("chunks", "boundaries", "budget", "queryBlocks", "segments");
+
     /// Why an array cannot be the expected tensor.
     static final class Misfit extends Exception {
         private static final long serialVersionUID = 1;
@@ -39,6 +42,9 @@ record Layout(List<String> axes, int[] extents, int skip, int take, int last, St
         boolean batch = extra > 0 && IntStream.range(0, extra).allMatch(a -> dims[a] == 1);
         long[] own = batch ? Arrays.copyOfRange(dims, extra, dims.length) : dims;
         int[] extents = extents(expected);
+        if (own.length == extents.length && expected.names().stream().anyMatch(FREE::contains)) {
+            IntStream.range(0, extents.length).filter(a -> FREE.contains(expected.name(a))).forEach(a -> extents[a] = Math.toIntExact(own[a]));
+        }
         if (own.length == extents.length && IntStream.range(0, own.length).allMatch(a -> own[a] == extents[a])) {
             int width = extents.length == 0 ? 1 : extents[extents.length - 1];
             return new Layout(expected.names(), extents, 0, width, width, batch ? "without the leading axis of 1" : "");
@@ -120,7 +126,12 @@ record Layout(List<String> axes, int[] extents, int skip, int take, int last, St
             }
         }
         if (axes.equals(expected.names())) {
-            return DoubleTensor.of(expected, own);
+            Object[] shape = new Object[2 * extents.length];
+            for (int a = 0; a < extents.length; a++) {
+                shape[2 * a] = axes.get(a);
+                shape[2 * a + 1] = extents[a];
+            }
+            return DoubleTensor.of(Shape.of(shape), own);
         }
         int[] order = expected.names().stream().mapToInt(axes::indexOf).toArray();
         return DoubleTensor.of(expected, permuted(own, extents, order));

@@ -1,0 +1,18 @@
+package org.dhsa.golden.diff;
+
+import java.util.List;
+import java.util.Optional;
+import org.dhsa.golden.GoldenFormatException;
+
+/// How the tensors of a comparison hang together, and how a stage is computed from some of them.
+interface Recipe {
+
+    /// In the order of the computation.
+    List<TraceNode> nodes();
+
+    /// Which call makes a tensor; empty for what is given.
+    Optional<TraceNode> producer(String tensor);
+
+    /// The stage's input record out of these tensors.
+    Object input(TraceNode node, TensorSource from) throws GoldenFormatException;
+}
