@@ -1,12 +1,14 @@
 package org.dhsa.golden.diff;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
+import java.util.stream.DoubleStream;
+import org.dhsa.cli.Json;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
@@ -14,28 +16,10 @@ import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
 import org.dhsa.model.Quirk;
-import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.Boundaries;
-import org.dhsa.stage.BoundaryPrediction;
-import org.dhsa.stage.ChunkRepresentation;
-import org.dhsa.stage.ChunkSimilarity;
-import org.dhsa.stage.DenseAttention;
-import org.dhsa.stage.Embedding;
-import org.dhsa.stage.FeedForward;
 import org.dhsa.stage.KeySelection;
-import org.dhsa.stage.LmHead;
-import org.dhsa.stage.NonMaximumSuppression;
-import org.dhsa.stage.OutputProjection;
-import org.dhsa.stage.QkvProjection;
 import org.dhsa.stage.QueryBlocks;
-import org.dhsa.stage.ResidualAdd;
-import org.dhsa.stage.RmsNorm;
-import org.dhsa.stage.RotaryEmbedding;
-import org.dhsa.stage.SparseAttention;
 import org.dhsa.stage.Stage;
-import org.dhsa.stage.TopKSelection;
-import org.dhsa.stage.Upsampling;
-import org.dhsa.stage.Visibility;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -169,66 +153,71 @@ public final class ForwardTrace implements Recipe {
     }
 
     @Override
-    public Object input(TraceNode node, TensorSource from) throws GoldenFormatException {
-        Gemma2Config config = setting.config();
-        Map<String, String> in = node.inputs();
-        return switch (node.stage()) {
-            case EMBEDDING -> new Embedding.Input(ints(from.tensor(IDS)), from.weight(TABLE), setting.scale());
-            case RMS_NORM -> new RmsNorm.Input(rows(node, from.tensor(in.get("x"))), from.weight(in.get("weight")), config.rmsNormEps());
-            case QKV_PROJECTION -> new QkvProjection.Input(from.tensor(in.get("x")), from.weight(in.get("qProj")), from.weight(in.get("kProj")),
-                    from.weight(in.get("vProj")), config.headDim());
-            case ROTARY_EMBEDDING -> new RotaryEmbedding.Input(from.tensor(in.get("x")), 0, config.ropeTheta());
-            case DENSE_ATTENTION -> new DenseAttention.Input(from.tensor(in.get("query")), from.tensor(in.get("key")), from.tensor(in.get("value")),
-                    rule(node.layer()));
-            case BOUNDARY_PREDICTION -> new BoundaryPrediction.Input(from.tensor(in.get("key")), setting.predictor().orElseThrow());
-            case NON_MAXIMUM_SUPPRESSION -> new NonMaximumSuppression.Input(from.tensor(in.get("logits")), setting.predictor().orElseThrow().window(),
-                    dhsa().chunkBudget(setting.length()), dhsa());
-            case CHUNK_REPRESENTATION -> in.containsKey("segments")
-                    ? new ChunkRepresentation.Input(from.tensor(in.get("states")), boundaries(from, in.get("segments")), pooling(false), 0)
-                    : queryRepresentation(from.tensor(in.get("states")), boundaries(from, in.get("boundaries")));
-            case CHUNK_SIMILARITY -> new ChunkSimilarity.Input(renamed(from.tensor(in.get("queryChunks")), "chunks", "headDim"),
-                    renamed(from.tensor(in.get("keyChunks")), "chunks", "headDim"));
-            case UPSAMPLING -> new Upsampling.Input(from.tensor(in.get("chunkScores")), boundaries(from, in.get("boundaries")));
-            case TOP_K_SELECTION -> new TopKSelection.Input(from.tensor(in.get("tokenScores")), queryBlocks(boundaries(from, in.get("boundaries"))),
-                    Visibility.of(config.layerKind(node.layer())), dhsa().budget(), dhsa());
-            case SPARSE_ATTENTION -> new SparseAttention.Input(from.tensor(in.get("query")), from.tensor(in.get("key")), from.tensor(in.get("value")),
-                    selection(queryBlocks(boundaries(from, in.get("boundaries"))), in.containsKey("selectedKeys") ? from.tensor(in.get("selectedKeys")) : null),
-                    rule(node.layer()));
-            case OUTPUT_PROJECTION -> new OutputProjection.Input(from.tensor(in.get("context")), from.weight(in.get("oProj")));
-            case RESIDUAL_ADD -> new ResidualAdd.Input(from.tensor(in.get("x")), from.tensor(in.get("branch")));
-            case FEED_FORWARD -> new FeedForward.Input(from.tensor(in.get("x")), from.weight(in.get("gateProj")), from.weight(in.get("upProj")),
-                    from.weight(in.get("downProj")));
-            case LM_HEAD -> new LmHead.Input(from.tensor(in.get("x")), from.weight(in.get("table")), config.finalLogitSoftcapping());
-        };
+    public StageCall call(TraceNode node, TensorSource from) throws GoldenFormatException {
+        ObjectNode config = Json.object();
+        SettingJson.write(config, setting.config(), setting.scale());
+        setting.dhsa().ifPresent(dhsa -> SettingJson.write(config, dhsa));
+        Map<String, Tensor> inputs = new LinkedHashMap<>();
+        for (Map.Entry<String, String> in : node.inputs().entrySet()) {
+            inputs.put(in.getKey(), isWeight(in.getValue()) ? from.weight(in.getValue()) : from.tensor(in.getValue()));
+        }
+        switch (node.stage()) {
+            case RMS_NORM -> inputs.computeIfPresent("x", (name, x) -> rows(node, x.toDouble()));
+            case ROTARY_EMBEDDING -> config.put("startPosition", 0);
+            case DENSE_ATTENTION -> attention(config, node.layer());
+            case BOUNDARY_PREDICTION -> {
+                BoundaryPredictorWeights predictor = setting.predictor().orElseThrow();
+                PredictorTensors.put(inputs, predictor);
+                PredictorTensors.describe(config, predictor);
+            }
+            case NON_MAXIMUM_SUPPRESSION -> config.put("chunkBudget", dhsa().chunkBudget(setting.length()))
+                    .put("boundaryWindowSize", setting.predictor().orElseThrow().window());
+            case CHUNK_REPRESENTATION -> {
+                boolean query = inputs.containsKey("boundaries");
+                inputs.computeIfPresent("boundaries", (name, boundaries) -> null);
+                if (query) {
+                    inputs.put("segments", querySegments(boundaries(from, node.inputs().get("boundaries"))));
+                }
+                config.put("pooling", pooling(query)).put("padTo", query && dhsa().queryChunking() == DhsaConfig.QueryChunking.FIXED_BLOCKS
+                        && dhsa().has(Quirk.PADDED_QUERY_BLOCK) ? dhsa().blockSize() : 0);
+            }
+            case CHUNK_SIMILARITY -> inputs.replaceAll((name, x) -> renamed(x.toDouble(), "chunks", "headDim"));
+            case TOP_K_SELECTION -> {
+                inputs.put("blocks", blocks(queryBlocks(boundaries(from, node.inputs().get("boundaries")))));
+                inputs.remove("boundaries");
+                window(config, node.layer());
+            }
+            case SPARSE_ATTENTION -> {
+                inputs.put("blocks", blocks(queryBlocks(boundaries(from, node.inputs().get("boundaries")))));
+                inputs.remove("boundaries");
+                inputs.putIfAbsent("selectedKeys", DoubleTensor.zeros(Shape.of("queryBlocks", 0, "budget", 0)));
+                attention(config, node.layer());
+                config.put("extraWindowKey", dhsa().has(Quirk.WINDOW_PLUS_ONE)).put("denseFrom", denseFrom());
+                if (dhsa().has(Quirk.SOFT_CAP_DROPPED)) {
+                    config.putNull("attnLogitSoftcapping");
+                }
+            }
+            case FEED_FORWARD -> config.put("hiddenActivation", "gelu_pytorch_tanh");
+            case EMBEDDING, QKV_PROJECTION, UPSAMPLING, OUTPUT_PROJECTION, RESIDUAL_ADD, LM_HEAD -> { }
+        }
+        return new StageCall(node.stage().slug(), config, inputs);
     }
 
-    /// The tensors of an output record, by their name in the trace.
-    static Map<String, DoubleTensor> outputs(TraceNode node, Object output) {
-        Map<String, DoubleTensor> named = new LinkedHashMap<>();
-        node.outputs().forEach((component, name) -> named.put(name, component(output, component)));
-        return named;
+    private void attention(ObjectNode config, int layer) {
+        window(config, layer);
+        config.put("queryStart", 0).put("keyStart", 0);
     }
 
-    private static DoubleTensor component(Object output, String name) {
-        return switch (output) {
-            case Embedding.Output out -> out.hidden().toDouble();
-            case RmsNorm.Output out -> out.normed().toDouble();
-            case QkvProjection.Output out -> (name.equals("query") ? out.query() : name.equals("key") ? out.key() : out.value()).toDouble();
-            case RotaryEmbedding.Output out -> out.rotated().toDouble();
-            case DenseAttention.Output out -> out.context().toDouble();
-            case BoundaryPrediction.Output out -> out.logits().toDouble();
-            case NonMaximumSuppression.Output out -> name.equals("filled") ? out.filled().toDouble() : boundaryTensor(out.boundaries());
-            case ChunkRepresentation.Output out -> out.chunks().toDouble();
-            case ChunkSimilarity.Output out -> out.chunkScores().toDouble();
-            case Upsampling.Output out -> out.tokenScores().toDouble();
-            case TopKSelection.Output out -> selectedKeys(out.selection());
-            case SparseAttention.Output out -> out.context().toDouble();
-            case OutputProjection.Output out -> out.hidden().toDouble();
-            case ResidualAdd.Output out -> out.hidden().toDouble();
-            case FeedForward.Output out -> out.hidden().toDouble();
-            case LmHead.Output out -> out.logits().toDouble();
-            default -> throw new IllegalArgumentException("no stage gives a " + output.getClass().getName());
-        };
+    private void window(ObjectNode config, int layer) {
+        if (setting.config().layerKind(layer) instanceof LayerKind.Global) {
+            config.putNull("slidingWindow");
+        }
+    }
+
+    /// `[queryBlocks, columns]`: start, end, nominal end, segment.
+    private static DoubleTensor blocks(QueryBlocks blocks) {
+        double[] flat = blocks.blocks().stream().flatMapToDouble(b -> DoubleStream.of(b.start(), b.end(), b.nominalEnd(), b.segment())).toArray();
+        return DoubleTensor.of(Shape.of("queryBlocks", blocks.blocks().size(), "columns", 4), flat);
     }
 
     /// `[boundaries]`, 0 first and the length last.
@@ -249,16 +238,6 @@ public final class ForwardTrace implements Recipe {
             }
         }
         return keys;
-    }
-
-    private static KeySelection selection(QueryBlocks blocks, Tensor selectedKeys) {
-        List<KeySelection.BlockSelection> lists = new ArrayList<>();
-        for (int b = 0; b < blocks.blocks().size(); b++) {
-            DoubleTensor row = selectedKeys.toDouble().rows(b, b + 1);
-            int[] keys = Arrays.stream(row.data()).filter(k -> k >= 0).mapToInt(k -> (int) k).toArray();
-            lists.add(new KeySelection.BlockSelection(keys, keys.length, 0, Double.NaN, Double.POSITIVE_INFINITY, 0, new int[0]));
-        }
-        return new KeySelection(blocks, lists);
     }
 
     /// Final norm and head may see the last position only.
@@ -283,15 +262,6 @@ public final class ForwardTrace implements Recipe {
         return setting.dhsa().orElseThrow();
     }
 
-    private AttentionRule rule(int layer) {
-        Gemma2Config config = setting.config();
-        LayerKind kind = config.layerKind(layer);
-        boolean dropped = setting.dhsa().map(d -> d.has(Quirk.SOFT_CAP_DROPPED)).orElse(false);
-        boolean extra = setting.dhsa().map(d -> d.has(Quirk.WINDOW_PLUS_ONE)).orElse(false);
-        return new AttentionRule(config.attentionScale(), dropped ? OptionalDouble.empty() : config.attnLogitSoftcapping(),
-                new Visibility(Visibility.of(kind).window(), extra), 0, 0);
-    }
-
     /// First position of the instruction, which attends densely.
     private int denseFrom() {
         int length = setting.length();
@@ -309,23 +279,22 @@ public final class ForwardTrace implements Recipe {
         };
     }
 
-    private ChunkRepresentation.Input queryRepresentation(DoubleTensor query, Boundaries boundaries) {
+    private DoubleTensor querySegments(Boundaries boundaries) {
         int denseFrom = denseFrom();
-        if (dhsa().queryChunking() == DhsaConfig.QueryChunking.DYNAMIC_CHUNKS) {
-            int[] clipped = Arrays.stream(boundaries.toArray()).filter(b -> b < denseFrom).toArray();
-            int[] segments = Arrays.copyOf(clipped, clipped.length + 1);
-            segments[clipped.length] = denseFrom;
-            return new ChunkRepresentation.Input(query, Boundaries.of(segments), pooling(true), 0);
+        if (dhsa().queryChunking() == DhsaConfig.QueryChunking.FIXED_BLOCKS) {
+            return boundaryTensor(Boundaries.uniform(denseFrom, dhsa().blockSize()));
         }
-        return new ChunkRepresentation.Input(query, Boundaries.uniform(denseFrom, dhsa().blockSize()), pooling(true),
-                dhsa().has(Quirk.PADDED_QUERY_BLOCK) ? dhsa().blockSize() : 0);
+        int[] clipped = Arrays.stream(boundaries.toArray()).filter(b -> b < denseFrom).toArray();
+        int[] segments = Arrays.copyOf(clipped, clipped.length + 1);
+        segments[clipped.length] = denseFrom;
+        return boundaryTensor(Boundaries.of(segments));
     }
 
-    private ChunkRepresentation.Pooling pooling(boolean query) {
+    private String pooling(boolean query) {
         return switch (dhsa().aggregation()) {
-            case MEAN -> ChunkRepresentation.Pooling.MEAN;
-            case MEAN_SQRT_LENGTH -> ChunkRepresentation.Pooling.MEAN_SQRT_LENGTH;
-            case MAX_ON_QUERIES -> query ? ChunkRepresentation.Pooling.MAX : ChunkRepresentation.Pooling.MEAN;
+            case MEAN -> "avgpool";
+            case MEAN_SQRT_LENGTH -> "avgpool_norm";
+            case MAX_ON_QUERIES -> query ? "maxpool" : "avgpool";
         };
     }
 }

@@ -13,6 +13,6 @@ interface Recipe {
     /// Which call makes a tensor; empty for what is given.
     Optional<TraceNode> producer(String tensor);
 
-    /// The stage's input record out of these tensors.
-    Object input(TraceNode node, TensorSource from) throws GoldenFormatException;
+    /// The stage with its parameters and inputs out of these tensors.
+    StageCall call(TraceNode node, TensorSource from) throws GoldenFormatException;
 }

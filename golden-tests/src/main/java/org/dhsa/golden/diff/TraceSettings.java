@@ -37,11 +37,7 @@ public final class TraceSettings {
     }
 
     public static void write(ObjectNode to, Path original, BoundaryPredictorWeights predictor) {
-        to.put("file", predictorFile(original)).put("boundaryWindowSize", predictor.window());
-        switch (predictor) {
-            case BoundaryPredictorWeights.Attention a -> to.put("predictor", "attention").put("predictorHeads", a.attention().heads());
-            case BoundaryPredictorWeights.Stack s -> to.put("predictor", "stack").put("predictorHeads", s.blocks().getFirst().attention().heads());
-            case BoundaryPredictorWeights.Cnn c -> to.put("predictor", "cnn").putNull("predictorHeads");
-        }
+        to.put("file", predictorFile(original));
+        PredictorTensors.describe(to, predictor);
     }
 }
