@@ -56,8 +56,9 @@ record Layout(List<String> axes, int[] extents, int skip, int take, int last, St
     ///
     /// @param declared axis names, `batch` for one of 1, `heads*headDim` for axes that are folded into one
     /// @param skipped  folded axes that lie before this tensor in the last axis
+    /// @param joined   whether the last axis goes on after this tensor
     /// @param all      extents of axes that `skipped` names but the tensor itself does not have
-    static Layout declared(Shape expected, long[] dims, List<String> declared, List<String> skipped, java.util.Map<String, Integer> all) throws Misfit {
+    static Layout declared(Shape expected, long[] dims, List<String> declared, List<String> skipped, boolean joined, java.util.Map<String, Integer> all) throws Misfit {
         List<String> axes = new ArrayList<>();
         List<Integer> extents = new ArrayList<>();
         String note = "";
@@ -84,7 +85,7 @@ record Layout(List<String> axes, int[] extents, int skip, int take, int last, St
             }
             int product = product(axis, expected, all);
             boolean lastAxis = a == want.size() - 1;
-            boolean fits = lastAxis && !skipped.isEmpty() ? dims[a] >= skip + product : dims[a] == product;
+            boolean fits = lastAxis && joined ? dims[a] >= skip + product : dims[a] == product;
             if (!fits) {
                 throw new Misfit("has shape " + Arrays.toString(dims) + " where " + declared + " of " + expected + " is expected");
             }

@@ -2,28 +2,27 @@ package org.dhsa.golden.diff;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.dhsa.golden.Verdict;
-import org.dhsa.stage.KeySelection;
-import org.dhsa.stage.QueryBlocks;
 import org.dhsa.tensor.DoubleTensor;
 
 /// Lists of keys, exactly or up to ties at the cut.
 ///
-/// A row that is not the expected list is a near-tie when it has as many keys, and every key that is in one list only lies in
-/// the group of candidates whose score equals the cut (within `slack`, where the scores themselves carry rounding). Forced keys and
-/// keys outside the allowed range are in no such group.
+/// A row that is not the expected list is a near-tie when it has as many keys, and every key that is in one list only has a
+/// score equal to the row's threshold (within `slack`, where the scores themselves carry rounding) and is neither forced nor
+/// outside the allowed range.
 final class SelectionDiff {
 
     private SelectionDiff() {}
 
-    /// @param expected   `[queryBlocks, budget]`, padded with -1
-    /// @param actual     `[queryBlocks, budget]`, its own width
-    /// @param reselected what the reference selects from the scores, for the groups of equals
-    /// @param scores     `[segments, keyLen]`
-    /// @param slack      how far apart two scores may be and still count as equal
-    static TensorDiff compare(String name, DoubleTensor expected, DoubleTensor actual, KeySelection reselected, DoubleTensor scores, double slack) {
+    /// @param expected `[queryBlocks, budget]`, padded with -1
+    /// @param actual   `[queryBlocks, budget]`, its own width
+    /// @param evidence what the reference says about the selection: `threshold`, `forcedKeys`, `allowed`; and the `blocks`
+    /// @param scores   `[segments, keyLen]`
+    /// @param slack    how far apart two scores may be and still count as equal
+    static TensorDiff compare(String name, DoubleTensor expected, DoubleTensor actual, Map<String, DoubleTensor> evidence, DoubleTensor scores, double slack) {
         int rows = expected.shape().extent(0);
         if (actual.shape().extent(0) != rows) {
             return wrong(name, "", "has " + actual.shape().extent(0) + " lists where " + rows + " query blocks are expected");
@@ -37,14 +36,15 @@ final class SelectionDiff {
             }
             TreeSet<Integer> missing = difference(want, have);
             TreeSet<Integer> extra = difference(have, want);
-            KeySelection.BlockSelection block = reselected.blocks().get(b);
-            QueryBlocks.Block rowsOf = reselected.queryBlocks().blocks().get(b);
-            boolean exchanged = want.length == have.length && missing.size() == extra.size() && !missing.isEmpty()
-                    && missing.stream().allMatch(k -> tied(k, block, rowsOf, scores, slack)) && extra.stream().allMatch(k -> tied(k, block, rowsOf, scores, slack));
-            if (!exchanged) {
-                String at = "[queryBlocks=" + b + "]";
-                return wrong(name, at, want.length == have.length && missing.isEmpty() ? "block " + b + " has the same keys in another order, or one of them twice"
-                        : "block " + b + ": " + have.length + " keys where " + want.length + " are expected; missing " + some(missing) + ", too many " + some(extra));
+            TreeSet<Integer> exchanged = new TreeSet<>(missing);
+            exchanged.addAll(extra);
+            int block = b;
+            boolean tie = want.length == have.length && missing.size() == extra.size() && !missing.isEmpty()
+                    && exchanged.stream().allMatch(key -> tied(key, block, evidence, scores, slack));
+            if (!tie) {
+                return wrong(name, "[queryBlocks=" + b + "]", want.length == have.length && exchanged.isEmpty()
+                        ? "block " + b + " has the same keys in another order, or one of them twice"
+                        : "block " + b + ": " + have.length + " keys where " + want.length + " are expected; missing " + some(missing) + "; too many " + some(extra));
             }
             ties++;
         }
@@ -52,11 +52,12 @@ final class SelectionDiff {
                 ties == 0 ? "" : ties + " of " + rows + " lists exchange keys of equal score at the cut");
     }
 
-    private static boolean tied(int key, KeySelection.BlockSelection block, QueryBlocks.Block rowsOf, DoubleTensor scores, double slack) {
-        if (Arrays.binarySearch(block.tieGroup(), key) >= 0) {
-            return true;
-        }
-        return slack > 0 && key >= 0 && key < rowsOf.end() && key < scores.shape().extent(1) && Math.abs(scores.at(rowsOf.segment(), key) - block.threshold()) <= slack;
+    private static boolean tied(int key, int block, Map<String, DoubleTensor> evidence, DoubleTensor scores, double slack) {
+        DoubleTensor allowed = evidence.get("allowed");
+        boolean free = key >= allowed.at(block, 0) && key < allowed.at(block, 1)
+                && Arrays.stream(row(evidence.get("forcedKeys"), block)).noneMatch(forced -> forced == key);
+        int segment = (int) evidence.get("blocks").at(block, 3);
+        return free && Math.abs(scores.at(segment, key) - evidence.get("threshold").at(block)) <= slack;
     }
 
     private static int[] row(DoubleTensor lists, int b) {
