@@ -73,7 +73,7 @@ final class DiffEngine implements AutoCloseable {
                 KnownTensor known = expected.tensors().get(name);
                 compared.add(known.kind() == KnownTensor.Kind.SELECTION ? selection(node, known, want, have)
                         : TensorDiff.numbers(name, want, have, known.budget(arithmetic(name), stages, largest(want))));
-            } else {
+            } else if (!expected.tensors().get(name).optional()) {
                 missing.add(name);
             }
         }

@@ -133,7 +133,7 @@ final class ExportFolder implements Expected {
         OptionalDouble baseline = comparison.path("baselineError").isNumber() ? OptionalDouble.of(comparison.get("baselineError").asDouble()) : OptionalDouble.empty();
         return new KnownTensor(name, shape, kind, baseline, comparison.path("ratio").asDouble(Export.RATIO), comparison.path("floor").asDouble(0),
                 comparison.path("largest").asDouble(Double.NaN), Optional.ofNullable(comparison.path("scores").textValue()),
-                comparison.path("allowNaN").asBoolean(false), Optional.empty());
+                comparison.path("allowNaN").asBoolean(false), false, Optional.empty());
     }
 
     private void openWeights(Path modelOrNull) throws GoldenFormatException {

@@ -157,6 +157,7 @@ public final class ForwardTrace implements Recipe {
         ObjectNode config = Json.object();
         SettingJson.write(config, setting.config(), setting.scale());
         setting.dhsa().ifPresent(dhsa -> SettingJson.write(config, dhsa));
+        config.put("localSlidingWindow", setting.config().slidingWindow()).put("promptLength", setting.length());
         Map<String, Tensor> inputs = new LinkedHashMap<>();
         for (Map.Entry<String, String> in : node.inputs().entrySet()) {
             inputs.put(in.getKey(), isWeight(in.getValue()) ? from.weight(in.getValue()) : from.tensor(in.getValue()));

@@ -10,9 +10,10 @@ import org.dhsa.tensor.Shape;
 /// @param baselineError measured error of a float32 program, empty if none was measured
 /// @param largest       largest magnitude, NaN if it is not stored
 /// @param scores        of a selection: the tensor that it was made from
+/// @param optional      evidence that a port need not give
 /// @param tolerance     what a recording allows a port instead of a baseline
 record KnownTensor(String name, Shape shape, Kind kind, OptionalDouble baselineError, double ratio, double floor, double largest,
-                   Optional<String> scores, boolean allowNaN, Optional<Tolerance> tolerance) {
+                   Optional<String> scores, boolean allowNaN, boolean optional, Optional<Tolerance> tolerance) {
 
     enum Kind { CONTINUOUS, EXACT, SELECTION }
 
