@@ -69,7 +69,7 @@ final class ActualTensors {
         if (known == null || matches.containsKey(name)) {
             return false;
         }
-        if (dumped.isFloat() == false && !known.isWhole()) {
+        if (!dumped.isFloat() && known.kind() == KnownTensor.Kind.CONTINUOUS) {
             misfits.add("tensor " + dumped.name() + " is " + dumped.dtype() + " where " + name + " needs floating-point numbers");
             return true;
         }

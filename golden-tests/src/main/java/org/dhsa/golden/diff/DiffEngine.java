@@ -10,6 +10,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.dhsa.backend.Backend;
+import org.dhsa.bug.KnownBug;
+import org.dhsa.bug.StageRun;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
@@ -113,6 +115,33 @@ final class DiffEngine implements AutoCloseable {
         NodeResult.Cause cause = guilty ? diverged ? NodeResult.Cause.OWN : NodeResult.Cause.FIRST
                 : differs ? NodeResult.Cause.FOLLOWS : NodeResult.Cause.SAME;
         return new NodeResult(node, compared, missing, alone, "", List.copyOf(bridged), cause);
+    }
+
+    Expected expected() {
+        return expected;
+    }
+
+    Backend reference() {
+        return reference;
+    }
+
+    /// A stage with a mistake in it, or in the stages before it that ACTUAL did not dump.
+    Map<String, DoubleTensor> through(TraceNode node, KnownBug bug, int variant) throws GoldenFormatException {
+        StageCall call = expected.recipe().call(node, new TensorSource() {
+            @Override
+            public DoubleTensor tensor(String name) throws GoldenFormatException {
+                Optional<TraceNode> producer = expected.recipe().producer(name);
+                return actual.has(name) || producer.isEmpty() ? actualTensor(name).value() : through(producer.get(), bug, variant).get(name);
+            }
+
+            @Override
+            public Tensor weight(String name) throws GoldenFormatException {
+                return expected.weight(name);
+            }
+        });
+        Map<String, DoubleTensor> outputs = new LinkedHashMap<>();
+        bug.run(new StageRun(call.slug(), call.config(), call.inputs()), reference, variant).forEach((name, value) -> outputs.put(name, value.toDouble()));
+        return outputs(node, outputs);
     }
 
     /// A stage with ACTUAL's inputs.
@@ -244,6 +273,15 @@ final class DiffEngine implements AutoCloseable {
             if (actual.has(out.getValue())) {
                 outputs.put(out.getKey(), actual.read(out.getValue()));
             }
+        }
+        return outputs;
+    }
+
+    /// Everything that ACTUAL has and a stage makes.
+    Map<String, DoubleTensor> allOutputs() throws GoldenFormatException {
+        Map<String, DoubleTensor> outputs = new LinkedHashMap<>();
+        for (TraceNode node : expected.recipe().nodes()) {
+            outputs.putAll(actualOutputs(node));
         }
         return outputs;
     }

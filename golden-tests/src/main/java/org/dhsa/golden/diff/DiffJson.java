@@ -35,6 +35,7 @@ final class DiffJson {
             divergence(node.putObject("divergence"), finding.first(), finding.worst());
             node.put("independent", finding.first().guilty());
             finding.layers().forEach(node.putArray("layers")::add);
+            finding.also().forEach(node.putArray("also")::add);
             finding.diagnosis().bugs().forEach(node.putArray("diagnosis")::add);
             finding.diagnosis().lines().forEach(node.putArray("words")::add);
         }

@@ -65,6 +65,9 @@ final class DiffPage {
         if (!finding.same().isEmpty()) {
             html.append("<br>The same stage is wrong by itself in layers ").append(finding.layers().stream().map(String::valueOf).collect(Collectors.joining(", "))).append('.');
         }
+        if (!finding.also().isEmpty()) {
+            html.append("<br>The same mistake shows by itself in ").append(escape(String.join(", ", finding.also()))).append('.');
+        }
         html.append("</p>").append(around(d)).append("</div>").append(picture(finding.heat())).append("</div><div class=\"diagnosis\"><p><b>Diagnosis</b></p>")
                 .append(finding.diagnosis().lines().stream().map(l -> "<p>" + escape(l) + "</p>").collect(Collectors.joining())).append("</div></section>");
         return html.toString();

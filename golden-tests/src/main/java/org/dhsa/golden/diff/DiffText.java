@@ -26,7 +26,8 @@ final class DiffText {
         }
         line("");
         if (!result.differs()) {
-            line("Same: every compared tensor is within its budget" + (result.nearTies() > 0 ? "; " + result.nearTies() + " lists of keys exchange equal scores at the cut (near-tie)" : "") + ".");
+            line("Same: every compared tensor is within its budget" + (result.nearTies() > 0 ? "; " + result.nearTies() + " tensors of key lists exchange keys of equal score at the cut (near-tie)"
+                    + (result.consequences().isEmpty() ? "" : ", and " + result.consequences().size() + " later stage calls differ only because of that") : "") + ".");
             return out.toString();
         }
         for (int f = 0; f < result.findings().size(); f++) {
@@ -78,6 +79,9 @@ final class DiffText {
         around(diff);
         if (!finding.same().isEmpty()) {
             line("  the same stage is wrong by itself in layers " + finding.layers().stream().map(String::valueOf).collect(Collectors.joining(", ")));
+        }
+        if (!finding.also().isEmpty()) {
+            line("  the same mistake shows by itself in " + some(finding.also()) + (finding.also().size() > 3 ? " (" + finding.also().size() + " tensors)" : ""));
         }
         line("  diagnosis: " + finding.diagnosis().lines().getFirst());
         finding.diagnosis().lines().stream().skip(1).forEach(l -> line("    " + l));

@@ -26,14 +26,13 @@ interface Expected extends TensorSource, AutoCloseable {
     /// Decoder layers; 0 where there are none.
     int layers();
 
-    /// Stage and layer of a tensor.
-    Place place(String tensor);
+    /// Names that ACTUAL may use besides, with their own axes.
+    default NameMap names() {
+        return NameMap.none();
+    }
 
     @Override
     void close();
-
-    /// @param layer -1 for none
-    record Place(String stage, int layer) {}
 
     static Expected open(Path path, Path modelOrNull) throws GoldenFormatException {
         if (!java.nio.file.Files.isDirectory(path)) {

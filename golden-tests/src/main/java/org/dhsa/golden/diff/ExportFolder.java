@@ -269,12 +269,6 @@ final class ExportFolder implements Expected {
     }
 
     @Override
-    public Place place(String tensor) {
-        return trace.producer(tensor).map(node -> new Place(node.stage().slug(), node.layer())).orElse(new Place("input", -1));
-    }
-
-
-    @Override
     public void close() {
         for (AutoCloseable each : open) {
             try {

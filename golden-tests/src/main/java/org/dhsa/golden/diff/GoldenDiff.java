@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.dhsa.golden.GoldenFormatException;
@@ -28,19 +27,19 @@ public final class GoldenDiff {
     /// @throws GoldenFormatException if EXPECTED or ACTUAL is not usable
     public static GoldenDiff of(Path expectedPath, Path actualPath, Options options, Consumer<String> progress) throws GoldenFormatException {
         try (Expected expected = Expected.open(expectedPath, options.model().orElse(null)); Dump dump = Dump.open(actualPath)) {
-            NameMap names = options.names().isPresent() ? NameMap.of(options.names().get(), expected.layers()) : NameMap.none();
+            NameMap names = options.names().isPresent() ? NameMap.of(options.names().get(), expected.layers()) : expected.names();
             ActualTensors actual = ActualTensors.match(expected, dump, names);
             try (DiffEngine engine = new DiffEngine(expected, actual, options.dtype(), options.everyStage())) {
                 List<NodeResult> results = engine.run(node -> progress.accept(node.where()));
+                Diagnosing diagnosing = new Diagnosing(engine, results);
                 List<DiffResult.Finding> findings = new ArrayList<>();
-                for (Map.Entry<String, List<NodeResult>> group : DiffResult.groups(results).entrySet()) {
-                    NodeResult first = group.getValue().getFirst();
+                for (List<NodeResult> group : DiffResult.groups(results).values()) {
+                    NodeResult first = group.getFirst();
                     TensorDiff worst = first.worst().orElseThrow();
                     progress.accept("diagnosis of " + first.node().where());
-                    findings.add(new DiffResult.Finding(first, worst, group.getValue().subList(1, group.getValue().size()), engine.heatMap(first, worst),
-                            Diagnosing.of(engine, group.getValue())));
+                    findings.add(new DiffResult.Finding(first, worst, group.subList(1, group.size()), List.of(), engine.heatMap(first, worst), diagnosing.of(group)));
                 }
-                return new GoldenDiff(new DiffResult(expectedPath.toString(), actualPath.toString(), expected.description(), results, findings,
+                return new GoldenDiff(new DiffResult(expectedPath.toString(), actualPath.toString(), expected.description(), results, DiffResult.merged(findings),
                         actual.unused(), actual.notes()));
             }
         }

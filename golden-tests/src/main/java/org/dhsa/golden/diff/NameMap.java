@@ -45,6 +45,13 @@ final class NameMap {
         return new NameMap(List.of());
     }
 
+    /// Whole names, without patterns.
+    static NameMap exactly(Map<String, Target> targets) {
+        List<Rule> rules = new ArrayList<>();
+        targets.forEach((name, target) -> rules.add(new Rule(Pattern.compile(Pattern.quote(name)), false, false, target)));
+        return new NameMap(rules);
+    }
+
     /// A map that comes with the program, or a file.
     ///
     /// @param layers decoder layers of the model

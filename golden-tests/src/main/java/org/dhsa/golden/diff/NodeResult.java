@@ -41,6 +41,11 @@ record NodeResult(TraceNode node, List<TensorDiff> compared, List<String> missin
         return cause != Cause.SAME && cause != Cause.MISSING;
     }
 
+    /// Lists of keys that exchange equal scores.
+    boolean nearTie() {
+        return compared.stream().anyMatch(d -> d.verdict() == org.dhsa.golden.Verdict.NEAR_TIE);
+    }
+
     /// Must be mended by itself.
     boolean guilty() {
         return cause == Cause.FIRST || cause == Cause.OWN;

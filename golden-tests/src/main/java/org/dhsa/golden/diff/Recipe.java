@@ -15,4 +15,9 @@ interface Recipe {
 
     /// The stage with its parameters and inputs out of these tensors.
     StageCall call(TraceNode node, TensorSource from) throws GoldenFormatException;
+
+    /// All of it as one call, where only the first inputs are known; empty where each stage can be called by itself.
+    default Optional<StageCall> whole() {
+        return Optional.empty();
+    }
 }
