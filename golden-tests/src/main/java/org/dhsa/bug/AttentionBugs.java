@@ -54,7 +54,7 @@ final class AttentionBugs {
                         .shows(visibility(AttentionBugs::swapped).and(Changes.cache((kind, context) -> kindOf(swapped(Visibility.of(kind), context))))),
                 KnownBug.of("window-ignored", "L3", "local layers see every earlier token", "local layers see q - k < sliding_window")
                         .seenIn("vllm#6220", "llama.cpp#8227", "transformers#35691", "transformers#32522", "Jlama")
-                        .shows(visibility((visibility, context) -> Visibility.GLOBAL).and(Changes.cache((kind, context) -> new LayerKind.Global()))),
+                        .shows(AttentionVariant.rule(rule -> AttentionVariant.with(rule, Visibility.GLOBAL)).and(Changes.cache((kind, context) -> new LayerKind.Global()))),
                 KnownBug.of("window-plus-one", "L3", "a local query sees sliding_window + 1 keys", "q - k < sliding_window")
                         .seenIn("NeMo Speech#9672", "TensorRT-LLM#5564", "DHSA legacy code")
                         .shows(visibility((visibility, context) -> visibility.isLocal() ? new Visibility(visibility.window(), true) : visibility)

@@ -35,7 +35,7 @@ public final class VectorTree {
     /// Writes every case, the texts beside them and the manifest. Equal commits give equal bytes.
     ///
     /// @param root   an empty or new folder
-    /// @param commit of the program that computes, for the manifest and the cases' source
+    /// @param commit of the program that computes, for the manifest
     public static void write(Path root, String commit, Evidence evidence, Progress progress) throws IOException {
         Files.createDirectories(root);
         try (Stream<Path> there = Files.list(root)) {
@@ -45,7 +45,7 @@ public final class VectorTree {
         }
         List<CaseDraft> drafts = CaseList.all();
         try (Backend reference = new ReferenceBackend(); Backend plain = OptimizedBackend.scalar(1)) {
-            VectorWriter writer = new VectorWriter(reference, plain, commit);
+            VectorWriter writer = new VectorWriter(reference, plain);
             for (int i = 0; i < drafts.size(); i++) {
                 writer.write(drafts.get(i), root, evidence.of(drafts.get(i).slug()));
                 progress.written(i + 1, drafts.size());

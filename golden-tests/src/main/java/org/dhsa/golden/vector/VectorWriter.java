@@ -40,10 +40,10 @@ final class VectorWriter {
     private final ObjectNode source;
 
     /// @param baseline an honest float32 implementation with plain loops
-    VectorWriter(Backend reference, Backend baseline, String commit) {
+    VectorWriter(Backend reference, Backend baseline) {
         this.reference = reference;
         this.baseline = baseline;
-        this.source = MAPPER.createObjectNode().put("kind", "reference").put("name", "dhsa-java").put("commit", commit).put("precision", "f64");
+        this.source = MAPPER.createObjectNode().put("kind", "reference").put("name", "dhsa-java").put("version", VectorTree.VERSION).put("precision", "f64");
     }
 
     /// What a draft gives, under the axis names and in the types of the catalogue.
