@@ -62,8 +62,8 @@ final class DecoderLayer {
                 backend.outputProjection().apply(new OutputProjection.Input(context, weights.oProj())).hidden());
         Tensor postAttention = seen(probe, Stage.RMS_NORM, "post_attention_layernorm",
                 backend.rmsNorm().apply(new RmsNorm.Input(attended, weights.postAttentionLayernorm(), eps)).normed());
-        Tensor h = seen(probe, Stage.RESIDUAL_ADD, "hidden_middle",
-                backend.residualAdd().apply(new ResidualAdd.Input(x, postAttention)).hidden());
+        Tensor h = backend.residualAdd().apply(new ResidualAdd.Input(x, postAttention)).hidden();
+        seen(probe, Stage.RESIDUAL_ADD, "hidden_middle", h);
 
         Tensor preFeedforward = seen(probe, Stage.RMS_NORM, "pre_feedforward_layernorm",
                 backend.rmsNorm().apply(new RmsNorm.Input(h, weights.preFeedforwardLayernorm(), eps)).normed());

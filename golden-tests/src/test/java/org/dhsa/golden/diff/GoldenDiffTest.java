@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.dhsa.bug.KnownBugs;
+import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
 import org.junit.jupiter.api.BeforeAll;
@@ -160,7 +162,7 @@ class GoldenDiffTest {
         for (Path export : List.of(dense, dhsa)) {
             try (Expected expected = Expected.open(export, null)) {
                 for (TraceNode node : expected.recipe().nodes()) {
-                    Map<String, DoubleTensor> again = expected.recipe().call(node, expected).on(new org.dhsa.reference.ReferenceBackend());
+                    Map<String, DoubleTensor> again = expected.recipe().call(node, expected).on(new ReferenceBackend());
                     node.outputs().forEach((component, name) -> {
                         try {
                             assertThat(again.get(component).data()).as(name).isEqualTo(expected.tensor(name).data());
@@ -175,16 +177,14 @@ class GoldenDiffTest {
 
     @Test
     void aVectorAndARecordingCanBeExpectedToo() throws Exception {
-        Path vectors = Dumps.ROOT.resolve("golden-tests/golden/v1/gemma2/dense-attention");
-        Path folder;
-        try (var all = java.nio.file.Files.list(vectors)) {
-            folder = all.sorted().toList().getFirst();
-        }
+        Path folder = Dumps.ROOT.resolve("golden-tests/golden/v1/gemma2/dense-attention/cap-bites");
         try (Expected expected = Expected.open(folder, null)) {
-            Map<String, DoubleTensor> right = Map.of("context", expected.tensor("context"));
-            assertThat(diff(folder, Dumps.write(temp.resolve("vector.safetensors"), right)).exitCode()).isZero();
-            DoubleTensor doubled = DoubleTensor.of(right.get("context").shape(), java.util.Arrays.stream(right.get("context").data()).map(v -> 2 * v).toArray());
-            assertThat(diff(folder, Dumps.write(temp.resolve("vector2.safetensors"), Map.of("context", doubled))).exitCode()).isEqualTo(1);
+            assertThat(diff(folder, Dumps.write(temp.resolve("vector.safetensors"), Map.of("context", expected.tensor("context")))).exitCode()).isZero();
+            StageCall call = expected.recipe().call(expected.recipe().nodes().getFirst(), expected);
+            DoubleTensor uncapped = call.on(KnownBugs.byId("softcap-dropped").orElseThrow().inject(new ReferenceBackend())).get("context");
+            DiffResult result = diff(folder, Dumps.write(temp.resolve("uncapped.safetensors"), Map.of("context", uncapped)));
+            assertThat(result.exitCode()).isEqualTo(1);
+            assertThat(result.findings().getFirst().diagnosis().bugs()).containsExactly("softcap-dropped");
         }
         Path recording = Dumps.ROOT.resolve("golden-tests/recordings/gemma2/base_f32");
         assertThat(diff(recording, recording.resolve("expected.safetensors")).exitCode()).isZero();
