@@ -47,7 +47,6 @@ public final class Export {
     public static final String SCHEMA = "dhsa-golden-export/1";
     public static final String INDEX = "export.json";
     static final String WEIGHTS = "weights.safetensors";
-    static final String PREDICTOR = "boundary_predictor.safetensors";
 
     /// Multiple of the baseline's error that a port may have, and the floor in units of float32 rounding of the largest value.
     /// Eight: another order of summation changes a worst error by a small factor, a mistake by orders of magnitude.
