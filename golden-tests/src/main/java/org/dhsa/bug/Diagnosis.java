@@ -1,16 +1,13 @@
 package org.dhsa.bug;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import org.dhsa.backend.Backend;
 import org.dhsa.reference.ReferenceBackend;
-import org.dhsa.stage.Stage;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Tensor;
 
@@ -64,7 +61,12 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
     /// @param actual  outputs by name; some may be missing
     /// @param budgets allowed absolute error by output name; an output without one may deviate by 1e-5 of its largest value
     public static Diagnosis of(StageRun run, Map<String, Tensor> actual, Map<String, Double> budgets) {
-        return search(run, new ReferenceBackend(), actual, budgets, true);
+        return of(new BugResults(run, new ReferenceBackend()), actual, budgets);
+    }
+
+    /// For many results of one run: what each bug gives is computed once.
+    public static Diagnosis of(BugResults results, Map<String, Tensor> actual, Map<String, Double> budgets) {
+        return search(results, actual, budgets, true);
     }
 
     /// What one candidate gives: its distance for each tensor walked, and how many of them it explains from the start.
@@ -79,15 +81,15 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
         }
     }
 
-    private static Diagnosis search(StageRun run, Backend base, Map<String, Tensor> actual, Map<String, Double> budgets, boolean more) {
-        Map<String, Tensor> healthy = run.on(base);
-        Walk walk = new Walk(run, healthy, actual, budgets);
+    private static Diagnosis search(BugResults results, Map<String, Tensor> actual, Map<String, Double> budgets, boolean more) {
+        Map<String, Tensor> healthy = results.healthy();
+        Walk walk = new Walk(results.run(), healthy, actual, budgets);
         double[] errors = walk.distances(healthy);
         int first = walk.firstBeyond(errors, errors);
         if (first == errors.length) {
             return new Diagnosis(Verdict.HEALTHY, List.of(), Optional.empty(), Optional.empty(), walk.worst(errors, 0, first), Optional.empty());
         }
-        List<Candidate> candidates = candidates(run, base, walk, errors);
+        List<Candidate> candidates = candidates(results, walk, errors);
         int reach = candidates.stream().mapToInt(Candidate::explains).max().orElse(0);
         String divergence = walk.names.get(first);
         if (reach <= first) {
@@ -118,39 +120,26 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
             // neither is within the budget and none is ten times better than the other: no ground to name one
             return new Diagnosis(Verdict.UNKNOWN, List.of(), Optional.of(named.getFirst()), Optional.of(divergence), healthyError, Optional.empty());
         }
-        Optional<Diagnosis> second = reach < errors.length && more ? rest(run, base, ranked.getFirst(), actual, budgets) : Optional.empty();
+        Optional<Diagnosis> second = reach < errors.length && more ? rest(results, ranked.getFirst(), actual, budgets) : Optional.empty();
         return new Diagnosis(named.size() == 1 ? Verdict.MATCH : Verdict.AMBIGUOUS, named, runnerUp, Optional.of(divergence), healthyError, second);
     }
 
     /// The same search with the bug that was found as part of the base.
-    private static Optional<Diagnosis> rest(StageRun run, Backend base, Candidate found, Map<String, Tensor> actual, Map<String, Double> budgets) {
-        KnownBug bug = found.bug();
-        return Optional.of(search(bug.variants().get(found.variant()).wiring().apply(run), bug.inject(base, found.variant(), run.context()), actual, budgets, false));
+    private static Optional<Diagnosis> rest(BugResults results, Candidate found, Map<String, Tensor> actual, Map<String, Double> budgets) {
+        return Optional.of(search(results.with(found.bug(), found.variant()), actual, budgets, false));
     }
 
-    private static List<Candidate> candidates(StageRun run, Backend base, Walk walk, double[] errors) {
-        boolean composite = Arrays.stream(Stage.values()).noneMatch(s -> s.slug().equals(run.slug()));
+    private static List<Candidate> candidates(BugResults results, Walk walk, double[] errors) {
         List<Candidate> candidates = new ArrayList<>();
         for (KnownBug bug : KnownBugs.all()) {
             for (int v = 0; v < bug.variants().size(); v++) {
-                boolean possible = composite || bug.wiringOnly()
-                        || bug.variants().get(v).changes().stages().stream().anyMatch(s -> s.slug().equals(run.slug()));
-                if (possible) {
-                    double[] distances = walk.distances(outputs(bug, v, run, base));
+                if (results.possible(bug, v)) {
+                    double[] distances = walk.distances(results.of(bug, v));
                     candidates.add(new Candidate(bug, v, distances, walk.firstBeyond(distances, errors)));
                 }
             }
         }
         return candidates;
-    }
-
-    /// An implementation that fails on this input gives nothing.
-    private static Map<String, Tensor> outputs(KnownBug bug, int variant, StageRun run, Backend base) {
-        try {
-            return bug.run(run, base, variant);
-        } catch (RuntimeException e) {
-            return Map.of();
-        }
     }
 
     private static Match match(Candidate c, int from, int to, double[] errors, Walk walk) {

@@ -15,7 +15,7 @@ import org.dhsa.tensor.Tensor;
 ///
 /// Names and parameters are those of `golden/schema/stages.json`.
 ///
-/// @param config parameters; those that only a bug wants to know (`slidingWindow` of a global layer's attention,
+/// @param config parameters; those that only a bug wants to know (`localSlidingWindow`, the window of the model's local layers,
 ///               `numAttentionHeads`, `ropeTheta`, `promptLength`) may stand beside them
 public record StageRun(String slug, JsonNode config, Map<String, Tensor> inputs) {
 
@@ -46,7 +46,8 @@ public record StageRun(String slug, JsonNode config, Map<String, Tensor> inputs)
     BugContext context() {
         OptionalInt prompt = inputs.containsKey("ids") ? OptionalInt.of(Math.toIntExact(inputs.get("ids").shape().elements())) : integer("promptLength");
         JsonNode theta = config.get("ropeTheta");
-        return new BugContext(integer("slidingWindow"), integer("numAttentionHeads"),
+        OptionalInt window = integer("localSlidingWindow");
+        return new BugContext(window.isPresent() ? window : integer("slidingWindow"), integer("numAttentionHeads"),
                 theta != null && theta.isNumber() ? theta.doubleValue() : BugContext.DEFAULT.ropeTheta(), prompt);
     }
 

@@ -47,6 +47,8 @@ public final class Main {
                 .registerConverter(Profile.class, new Choice<>(Profile.class))
                 .registerConverter(Quirk.class, new Choice<>(Quirk.class))
                 .registerConverter(BackendOptions.KvType.class, new Choice<>(BackendOptions.KvType.class))
+                .registerConverter(GoldenDiffCommand.Arithmetic.class, new Choice<>(GoldenDiffCommand.Arithmetic.class))
+                .registerConverter(GoldenExportCommand.Choose.class, new Choice<>(GoldenExportCommand.Choose.class))
                 .registerConverter(EmbeddingScale.class, new Choice<>(EmbeddingScale.class))
                 .registerConverter(GenerateCommand.Attention.class, new Choice<>(GenerateCommand.Attention.class))
                 .registerConverter(DhsaConfig.Aggregation.class, new Choice<>(DhsaConfig.Aggregation.class))

@@ -41,7 +41,8 @@ final class PredictorOptions {
     ///
     /// @param uniformSize 0 when predicted
     /// @param missing     uniform only because the model has no predictor
-    record Source(Optional<BoundaryPredictorWeights> predictor, String description, int uniformSize, boolean missing) {
+    /// @param file        the predictor's file
+    record Source(Optional<BoundaryPredictorWeights> predictor, String description, int uniformSize, boolean missing, Optional<Path> file) {
 
         AttentionMode.Dhsa mode(DhsaConfig config, int promptLength) {
             return predictor.map(p -> AttentionMode.Dhsa.predicted(config, p))
@@ -58,7 +59,7 @@ final class PredictorOptions {
 
     /// As [#required], but chunks of this size where there is no predictor.
     Source orUniform(Gemma2Model model, int size) throws IOException, WeightsFormatException {
-        return find(model).orElse(new Source(Optional.empty(), "uniform chunks of " + size + " tokens", size, true));
+        return find(model).orElse(new Source(Optional.empty(), "uniform chunks of " + size + " tokens", size, true, Optional.empty()));
     }
 
     private Optional<Source> find(Gemma2Model model) throws IOException, WeightsFormatException {
@@ -72,7 +73,7 @@ final class PredictorOptions {
         Path file = predictor == null ? beside : predictor;
         BoundaryPredictorWeights weights = BoundaryPredictorLoader.load(file, optional("--predictor-heads", heads), optional("--predictor-window", window));
         requireWidth(file, weights, model.config());
-        return Optional.of(new Source(Optional.of(weights), file.getFileName().toString(), 0, false));
+        return Optional.of(new Source(Optional.of(weights), file.getFileName().toString(), 0, false, Optional.of(file)));
     }
 
     private Source uniform() {
@@ -82,7 +83,7 @@ final class PredictorOptions {
         try {
             int size = Integer.parseInt(boundaries.substring(UNIFORM.length()));
             if (size > 0) {
-                return new Source(Optional.empty(), "uniform chunks of " + size + " tokens", size, false);
+                return new Source(Optional.empty(), "uniform chunks of " + size + " tokens", size, false, Optional.empty());
             }
         } catch (NumberFormatException e) {
             // said below, with what was expected

@@ -10,7 +10,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// A page with `{{names}}` in it. Text is escaped; what is HTML already must be said to be.
-final class PageTemplate {
+public final class PageTemplate {
 
     private static final Pattern PLACE = Pattern.compile("\\{\\{([a-z-]+)}}");
 
@@ -33,15 +33,15 @@ final class PageTemplate {
         }
     }
 
-    static PageTemplate of(String template) {
+    public static PageTemplate of(String template) {
         return new PageTemplate(template);
     }
 
-    PageTemplate text(String name, String value) {
+    public PageTemplate text(String name, String value) {
         return html(name, escape(value));
     }
 
-    PageTemplate html(String name, String value) {
+    public PageTemplate html(String name, String value) {
         values.put(name, value);
         return this;
     }
@@ -53,7 +53,7 @@ final class PageTemplate {
     }
 
     /// @throws IllegalStateException if a place has no value
-    String fill() {
+    public String fill() {
         return PLACE.matcher(template).replaceAll(place -> {
             String value = values.get(place.group(1));
             if (value == null) {
@@ -64,7 +64,7 @@ final class PageTemplate {
     }
 
     /// Safe inside an element and inside a quoted attribute.
-    static String escape(String text) {
+    public static String escape(String text) {
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\"", "&quot;").replace("'", "&#39;");
     }
 }

@@ -48,6 +48,8 @@ final class DecoderLayer {
                 backend.rmsNorm().apply(new RmsNorm.Input(x, weights.inputLayernorm(), eps)).normed());
         QkvProjection.Output qkv = backend.qkvProjection().apply(
                 new QkvProjection.Input(normed, weights.qProj(), weights.kProj(), weights.vProj(), config.headDim()));
+        seen(probe, Stage.QKV_PROJECTION, "q", qkv.query());
+        seen(probe, Stage.QKV_PROJECTION, "k", qkv.key());
         Tensor query = seen(probe, Stage.ROTARY_EMBEDDING, "q_rope",
                 backend.rotaryEmbedding().apply(new RotaryEmbedding.Input(qkv.query(), start, theta)).rotated());
         Tensor key = seen(probe, Stage.ROTARY_EMBEDDING, "k_rope",
@@ -61,6 +63,7 @@ final class DecoderLayer {
         Tensor postAttention = seen(probe, Stage.RMS_NORM, "post_attention_layernorm",
                 backend.rmsNorm().apply(new RmsNorm.Input(attended, weights.postAttentionLayernorm(), eps)).normed());
         Tensor h = backend.residualAdd().apply(new ResidualAdd.Input(x, postAttention)).hidden();
+        seen(probe, Stage.RESIDUAL_ADD, "hidden_middle", h);
 
         Tensor preFeedforward = seen(probe, Stage.RMS_NORM, "pre_feedforward_layernorm",
                 backend.rmsNorm().apply(new RmsNorm.Input(h, weights.preFeedforwardLayernorm(), eps)).normed());
