@@ -1,0 +1,16 @@
+"""Rotary embedding: pair (j, j + d/2) turns by position * theta^(-2j/d)."""
+import numpy as np
+
+
+def frequencies(head_dim, theta):
+    j = np.arange(head_dim // 2, dtype=np.float64)
+    return np.float64(theta) ** (-2.0 * j / head_dim)
+
+
+def rotary_embedding(x, positions, theta=10000.0):
+    """x [heads, queryLen, headDim], positions [queryLen] -> the same shape"""
+    half = x.shape[-1] // 2
+    angle = np.asarray(positions, dtype=np.float64)[:, None] * frequencies(x.shape[-1], theta)[None, :]
+    cos, sin = np.cos(angle), np.sin(angle)
+    first, second = x[..., :half], x[..., half:]
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
