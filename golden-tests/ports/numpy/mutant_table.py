@@ -342,7 +342,7 @@ mutant("row-window-not-widened", "sparse-chain", "drop-term", {"dhsa_attention":
 mutant("shared-masks-ignored", "dhsa-model", "drop-term", {"model": [("if s.share_masks and kind in shared_lists:", "if False:")]})
 mutant("dynamic-blocks-not-split", "selection-chain", "drop-term", {"query_blocks": [
     ("for start in range(int(begin), int(end), block_size):\n            stop = min(start + block_size, int(end))",
-     "for start in [int(begin)] * (end > begin):\n            stop = int(end) if chunking != 'fixed-blocks' else min(start + block_size, int(end))")]})
+     "for start in [int(begin)] * int(end > begin):\n            stop = int(end) if chunking != 'fixed-blocks' else min(start + block_size, int(end))")]})
 mutant("dense-from-shifted", "sparse-chain", "shift-index", {"query_blocks": [("max(0, length - instruction_tokens)", "max(0, length - instruction_tokens + 1)")]})
 mutant("greedy-last-of-equals", "generation", "shift-index", {"generation": [
     ("int(np.argmax(logits))", "len(logits) - 1 - int(np.argmax(logits[::-1]))")]})
