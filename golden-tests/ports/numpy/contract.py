@@ -26,7 +26,7 @@ def selection_tensors(selections):
     return {
         "selectedKeys": keys,
         "selectedCounts": np.array([len(x.keys) for x in selections], dtype=np.int64),
-        "forcedKeys": padded([x.forced for x in selections], keys.shape[1]),
+        "forcedKeys": padded([x.forced for x in selections]),
         "allowed": np.array([(x.low, x.high) for x in selections], dtype=np.int64).reshape(-1, 2),
         "threshold": np.array([x.threshold for x in selections], dtype=np.float64),
         "margin": np.array([x.margin for x in selections], dtype=np.float64)}

@@ -114,7 +114,7 @@ known("rope-position-off-by-one", "generation", {"generation": [
     ("        result = decoder_layer.decoder_layer(x, whole_model.layer_weights(weights, layer), positions, model, attention)",
      "        result = decoder_layer.decoder_layer(x, whole_model.layer_weights(weights, layer), 0 * positions, model, attention)")]},
       "restart")
-known("rope-theta-wrong", "rotary-embedding", {"rotary_embedding": [("np.float64(theta)", "np.float64(1e6)")]})
+known("rope-theta-wrong", "rotary-embedding", {"rotary_embedding": [("math.pow(theta,", "math.pow(1e6,")]})
 known("rope-backwards", "rotary-embedding", {"rotary_embedding": [("np.sin(angle)", "-np.sin(angle)")]})
 known("rope-missing", "rotary-embedding", {"rotary_embedding": [("    half = x.shape[-1] // 2\n", "    return x\n    half = 0\n")]})
 known("cache-rolled-wrong", "generation", {"generation": [
@@ -242,7 +242,7 @@ mutant("norm-f32", "rms-norm", "wrong-dtype", {"rms_norm": [
 mutant("norm-wrong-axis", "rms-norm", "swap-axes", {"rms_norm": [("np.mean(x * x, axis=-1", "np.mean(x * x, axis=0")]})
 mutant("embedding-index-shifted", "embedding", "shift-index", {"embedding": [("return table[ids]", "return table[(ids + 1) % len(table)]")]})
 mutant("rope-frequency-shifted", "rotary-embedding", "shift-index", {"rotary_embedding": [
-    ("j = np.arange(head_dim // 2, dtype=np.float64)", "j = np.arange(1, head_dim // 2 + 1, dtype=np.float64)")]})
+    ("range(head_dim // 2)", "range(1, head_dim // 2 + 1)")]})
 mutant("rope-exponent-halved", "rotary-embedding", "wrong-factor", {"rotary_embedding": [("-2.0 * j", "-1.0 * j")]})
 mutant("rope-angle-f32", "rotary-embedding", "wrong-dtype", {"rotary_embedding": [
     ("    cos, sin =", "    angle = angle.astype(np.float32).astype(np.float64)\n    cos, sin =")]})

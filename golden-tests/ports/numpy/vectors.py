@@ -44,7 +44,8 @@ def generate(entry, where):
     else:
         raise Broken(f"{where}: generator {rule.get('kind')} is not known; known: splitmix64, splitmix64-int")
     for change in rule.get("set") or []:
-        values[tuple(change["index"])] = change["value"]
+        # JSON has no NaN: it may stand as a string
+        values[tuple(change["index"])] = float(change["value"]) if dtype != "I64" else int(change["value"])
     if dtype == "I64":
         return values.astype("<i8").tobytes(), values.astype(np.int64)
     raw, wide = round_to(dtype, values)
