@@ -351,3 +351,17 @@ mutant("decode-nms-ignored", "generation", "drop-term", {"generation": [("if chu
 mutant("decode-budget-of-prompt", "generation", "wrong-input", {"generation": [("s.decode_budget", "s.budget")]})
 mutant("decode-position-shifted", "generation", "shift-index", {"generation": [("len(ids) + n, caches", "len(ids) + n + 1, caches")]})
 mutant("forced-ids-ignored", "generation", "wrong-branch", {"generation": [("tokens[n] if forced is None else forced[n]", "tokens[n]")]})
+mutant("decode-forgets-before-attention", "generation", "wrong-order", {"generation": [
+    ("        self.all_keys = np.concatenate([self.all_keys, k], axis=1)\n",
+     "        self.all_keys = np.concatenate([self.all_keys, k], axis=1)\n        self.forget()\n")]})
+mutant("decode-nms-asked-of-start", "generation", "wrong-branch", {"generation": [("if chunks > 1 and position", "if position")]})
+mutant("decode-chunk-budget-of-prompt", "generation", "wrong-input", {"generation": [
+    ("chunk_budget(length, s.block_size", "chunk_budget(prompt_len, s.block_size")]})
+mutant("decode-other-layers-stale", "generation", "wrong-branch", {"generation": [
+    ("            chunks[layer] = chunks[0]\n", "            chunks[layer] = grow(chunks[layer], position + 1)\n")]})
+mutant("decode-window-key-extra", "generation", "shift-index", {"generation": [
+    ("mask = dense_attention.visible(positions, shared[kind].keys, window)",
+     "mask = dense_attention.visible(positions, shared[kind].keys, None)")]},
+       equivalent="the selection has cut the list to the window already: no listed key lies outside it")
+mutant("decode-boundary-of-prompt-judged", "generation", "shift-index", {"generation": [
+    ("if position < prompt_len - 1 or", "if position < prompt_len - 2 or")]})
