@@ -31,9 +31,9 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `dhsa golden check DIR`: does an implementation compute what the official ones computed?
-@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = GoldenCommand.Check.class,
-        header = "Compares a backend with recorded results of the official implementations.",
-        description = "A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
+@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, VectorsCommand.class},
+        header = "Compares a backend with published vectors, or with recorded results of the official implementations.",
+        description = "Vectors lie in golden-tests/golden/v1: every stage, with expected values from the reference. A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
                 + "DHSA authors' own program made of them. The recordings of this project lie in golden-tests/recordings.")
 public final class GoldenCommand implements Callable<Integer> {
 
@@ -65,7 +65,8 @@ public final class GoldenCommand implements Callable<Integer> {
                 "1:a comparison failed, or nothing could be compared",
                 "2:DIR, a case in it, the backend or an option is not usable; the other cases are checked all the same"},
             footerHeading = "%nExamples:%n",
-            footer = {"  dhsa golden check golden-tests/recordings",
+            footer = {"  dhsa golden check golden-tests/golden/v1 --backend optimized",
+                "  dhsa golden check golden-tests/recordings",
                 "  dhsa golden check golden-tests/recordings --filter 'dhsa_*/**' -v",
                 "  dhsa golden check my-recordings/e2e/long_prompt --json result.json"})
     static final class Check implements Callable<Integer> {
@@ -125,13 +126,17 @@ public final class GoldenCommand implements Callable<Integer> {
             });
             clear(progress);
             stageTable(run, out);
+            levelTable(run, out);
             divergences(run, out);
             totals(run, out);
             out.flush();
             run.unusable().forEach(message -> spec.commandLine().getErr().println("dhsa: " + message));
             spec.commandLine().getErr().flush();
-            if (json != null) {
+            if (json != null && run.unusable().isEmpty()) {
                 writeJson(run, backend, provider);
+            } else if (json != null) {
+                spec.commandLine().getErr().println("dhsa: " + json + " is not written, because it would be incomplete");
+                spec.commandLine().getErr().flush();
             }
             return run.exitCode();
         }
@@ -168,6 +173,15 @@ public final class GoldenCommand implements Callable<Integer> {
                 out.println(String.format(Locale.ROOT, "%-24s %6d %9d %6d %12s %9s  %s", s.stage(), s.pass(), s.nearTie(), s.fail(),
                         number(s.worstError()), s.budget() == 0 ? "exact" : number(s.budget()), s.worstError() == 0 ? "" : s.worstWhere()));
             }
+        }
+
+        private static void levelTable(GoldenRun run, PrintWriter out) {
+            if (run.byLevel().isEmpty()) {
+                return;
+            }
+            out.println();
+            out.println(String.format(Locale.ROOT, "%-24s %6s %9s %6s %12s", "level", "pass", "near-tie", "fail", "not-covered"));
+            run.byLevel().forEach(l -> out.println(String.format(Locale.ROOT, "%-24s %6d %9d %6d %12d", l.level(), l.pass(), l.nearTie(), l.fail(), l.notCovered())));
         }
 
         private static void divergences(GoldenRun run, PrintWriter out) {

@@ -16,13 +16,20 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.dhsa.backend.Backend;
+import org.dhsa.golden.vector.VectorCase;
+import org.dhsa.golden.vector.VectorCheck;
+import org.dhsa.golden.vector.VectorTree;
 import org.dhsa.stage.Stage;
 
 /// All cases under a folder, checked on one backend.
@@ -42,8 +49,18 @@ public final class GoldenRun {
     private final List<String> materials;
     private final List<String> unusable;
     private final Backend backend;
+    /// Version of the vectors, "recordings" for recordings.
+    private final String vectors;
+    /// Level of each case that has one, by id.
+    private final Map<String, String> levels;
 
-    private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend) {
+    /// Cases of one conformance level.
+    public record LevelSummary(String level, int pass, int nearTie, int fail, int notCovered) {}
+
+    private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend,
+                      String vectors, Map<String, String> levels) {
+        this.vectors = vectors;
+        this.levels = Map.copyOf(levels);
         this.cases = List.copyOf(cases);
         this.materials = List.copyOf(materials);
         this.unusable = unusable.stream().map(Throwable::getMessage).toList();
@@ -60,6 +77,9 @@ public final class GoldenRun {
     public static GoldenRun of(Path dirOrCase, Backend backend, Predicate<String> caseFilter, Consumer<CaseResult> onCase)
             throws GoldenFormatException, IOException {
         List<GoldenFormatException> unusable = new ArrayList<>();
+        if (Files.isDirectory(dirOrCase) && caseFolders(dirOrCase).stream().anyMatch(VectorCase::isOne)) {
+            return vectors(dirOrCase, backend, caseFilter, onCase, unusable);
+        }
         List<GoldenCase> found = find(dirOrCase, caseFilter, unusable);
         List<String> materials = new ArrayList<>();
         List<CaseResult> results = new ArrayList<>();
@@ -83,7 +103,37 @@ public final class GoldenRun {
             throw new GoldenFormatException(dirOrCase, "holds only weights that other cases share (" + String.join(", ", materials)
                     + "), nothing to compare", "name the folder above it");
         }
-        return new GoldenRun(results, materials, unusable, backend);
+        return new GoldenRun(results, materials, unusable, backend, "recordings", Map.of());
+    }
+
+    /// A tree of published vectors. Its manifest, if it has one, must be right.
+    private static GoldenRun vectors(Path tree, Backend backend, Predicate<String> caseFilter, Consumer<CaseResult> onCase,
+                                     List<GoldenFormatException> unusable) throws GoldenFormatException, IOException {
+        unusable.addAll(VectorTree.verify(tree));
+        List<CaseResult> results = new ArrayList<>();
+        Map<String, String> levels = new HashMap<>();
+        List<Path> folders = caseFolders(tree);
+        for (Path folder : folders) {
+            try {
+                if (!VectorCase.isOne(folder)) {
+                    throw new GoldenFormatException(folder, "is a recording among vectors", "check recordings and vectors apart");
+                }
+                if (caseFilter.test(VectorCase.readId(folder))) {
+                    VectorCase golden = VectorCase.read(folder);
+                    CaseResult result = VectorCheck.check(golden, backend);
+                    results.add(result);
+                    levels.put(golden.id(), golden.level());
+                    onCase.accept(result);
+                }
+            } catch (GoldenFormatException e) {
+                unusable.add(e);
+            }
+        }
+        if (results.isEmpty()) {
+            throw unusable.isEmpty() ? new GoldenFormatException(tree, "none of its " + folders.size() + " cases passes the filter",
+                    "an id is family/stage/case, such as gemma2/rms-norm/toy") : unusable.getFirst();
+        }
+        return new GoldenRun(results, List.of(), unusable, backend, VectorTree.version(tree), levels);
     }
 
     /// Every case under a folder, by id.
@@ -234,6 +284,18 @@ public final class GoldenRun {
         return worst == null ? Optional.empty() : Optional.of(new StageSummary(stage, pass, nearTie, fail, worst.maxAbs(), worst.budget(), where));
     }
 
+    /// By conformance level, L0 first; empty for recordings, which have none.
+    public List<LevelSummary> byLevel() {
+        List<LevelSummary> summaries = new ArrayList<>();
+        for (String level : new TreeSet<>(levels.values())) {
+            Map<Verdict, Integer> counts = new EnumMap<>(Verdict.class);
+            cases.stream().filter(c -> level.equals(levels.get(c.id()))).forEach(c -> counts.merge(c.verdict(), 1, Integer::sum));
+            summaries.add(new LevelSummary(level, counts.getOrDefault(Verdict.PASS, 0), counts.getOrDefault(Verdict.NEAR_TIE, 0),
+                    counts.getOrDefault(Verdict.FAIL, 0) + counts.getOrDefault(Verdict.ERROR, 0), counts.getOrDefault(Verdict.NOT_COVERED, 0)));
+        }
+        return summaries;
+    }
+
     /// 0 when everything that was compared agrees, 1 when something does not or nothing could be compared, 2 when a case is broken.
     public int exitCode() {
         if (!unusable.isEmpty()) {
@@ -248,7 +310,7 @@ public final class GoldenRun {
         ObjectMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         ObjectNode root = mapper.createObjectNode();
         root.put("schema", "dhsa-golden-result/1");
-        root.put("vectors", "recordings");
+        root.put("vectors", vectors);
         root.putObject("implementation").put("name", implementation.name()).put("version", implementation.version())
                 .put("backend", implementation.backend()).put("device", implementation.device());
         root.putObject("environment").put("java", System.getProperty("java.version")).put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
@@ -257,6 +319,8 @@ public final class GoldenRun {
             totals.put(verdict.slug(), count(verdict));
         }
         totals.put("comparisons", comparisons()).put("unusable", unusable.size());
+        ObjectNode byLevel = root.putObject("levels");
+        byLevel().forEach(l -> byLevel.putObject(l.level()).put("pass", l.pass()).put("nearTie", l.nearTie()).put("fail", l.fail()).put("notCovered", l.notCovered()));
         ArrayNode list = root.putArray("cases");
         for (CaseResult result : cases) {
             write(list.addObject(), result);

@@ -107,6 +107,28 @@ public final class Gemma2Forward {
             return head(run(new int[] {id}, attention));
         }
 
+        /// One layer alone, on hidden states that the caller brings: the next rows of its sequence.
+        ///
+        /// @param hidden `[queryLen, modelDim]`
+        /// @return `[queryLen, modelDim]`
+        public Tensor layer(int layer, Tensor hidden) {
+            return layers.get(layer).apply(hidden, caches.get(layer), dhsa == null ? this::dense : dhsa::prefill, probe);
+        }
+
+        /// Attention of one layer alone, on the next rows of its sequence; the cache is trimmed afterwards.
+        ///
+        /// @param query `[heads, queryLen, headDim]`, rotated
+        /// @param key   `[kvHeads, queryLen, headDim]`, rotated, under the axis name keyLen
+        /// @param value as key
+        /// @return context `[heads, queryLen, headDim]`
+        public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+            LayerCache cache = caches.get(layer);
+            cache.append(key, value);
+            Tensor context = dhsa == null ? dense(layer, query, cache) : dhsa.prefill(layer, query, cache);
+            cache.trim();
+            return context;
+        }
+
         private Tensor prompt(int[] ids) {
             if (ids.length == 0) {
                 throw new IllegalArgumentException("the prompt is empty");
