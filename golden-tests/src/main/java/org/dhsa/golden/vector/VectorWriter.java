@@ -17,6 +17,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.dhsa.backend.Backend;
+import org.dhsa.reference.dhsa.NonMaximumSuppressionReference;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -152,7 +153,9 @@ final class VectorWriter {
             }
             case "continuous" -> {
                 double error = error(draft, name, truth, plain);
-                double floor = VectorComparison.largest(want) * 0x1p-23 * (StageCatalog.INSTANCE.composite(draft.slug()) ? FLOOR_COMPOSITE : FLOOR_STAGE);
+                // the fill of the ends is no measure of the logits
+                double[] measure = Arrays.stream(want).filter(v -> v != NonMaximumSuppressionReference.FILL).toArray();
+                double floor = VectorComparison.largest(measure) * 0x1p-23 * (StageCatalog.INSTANCE.composite(draft.slug()) ? FLOOR_COMPOSITE : FLOOR_STAGE);
                 json.put("truth", "f64").put("baselineError", roundedUp(error)).put("ratio", RATIO).put("floor", roundedUp(floor));
             }
             default -> throw new IllegalStateException("unknown comparison " + kind);
