@@ -35,7 +35,7 @@ def close(actual, expected):
     if relative <= RELATIVE:
         return result("pass", relative)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(error), error.shape))
-    return result("fail", relative, index, f"{actual[index]!r}, expected {expected[index]!r}")
+    return result("fail", relative, index, f"{actual[index].item()!r}, expected {expected[index].item()!r}")
 
 
 def exact(actual, expected):
@@ -45,7 +45,7 @@ def exact(actual, expected):
     if np.all(same):
         return result("pass")
     index = tuple(int(i) for i in np.argwhere(~np.asarray(same))[0])
-    return result("fail", np.inf, index, f"{actual[index]!r}, expected {expected[index]!r}")
+    return result("fail", np.inf, index, f"{actual[index].item()!r}, expected {expected[index].item()!r}")
 
 
 def selection(actual, expected, scores, threshold, forced, allowed, tolerance):

@@ -9,6 +9,7 @@ import safetensors_io
 import splitmix
 
 SCHEMA = "dhsa-golden-case/1"
+COMPARISONS = ("exact", "continuous", "selection")
 
 
 class Broken(Exception):
@@ -71,6 +72,12 @@ class Case:
         for key in ("id", "config", "inputs", "expected"):
             if key not in self.json:
                 raise Broken(f"{path}: {key} is missing; fetch the vectors again")
+        if not self.json["expected"]:
+            raise Broken(f"{path}: expected is empty, nothing could be compared; fetch the vectors again")
+        for name, entry in self.json["expected"].items():
+            kind = entry.get("comparison", {}).get("kind")
+            if kind not in COMPARISONS:
+                raise Broken(f"{path}: tensor {name}: comparison {kind} is not known; known: {', '.join(COMPARISONS)}")
         self.id, self.config = self.json["id"], self.json["config"]
         parts = self.id.split("/")
         if len(parts) != 3:
