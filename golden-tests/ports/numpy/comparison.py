@@ -84,11 +84,11 @@ def compare(name, entry, actual, expected, known):
         return exact(actual, expected)
     if rule["kind"] == "selection":
         scores = known.get(rule.get("scores"))
-        blocks = known.get(name.rpartition("selectedKeys")[0] + "blocks", known.get("blocks"))
+        blocks = known.get(rule.get("blocks"))
         if scores is not None and blocks is not None and len(blocks) == len(expected):
             scores = scores[blocks[:, 3]]
         given = rule.get("scores") in known.get("__inputs__", ())
         tolerance = 0.0 if given or scores is None else RELATIVE * scale_of(np.asarray(scores, dtype=np.float64))
         return selection(actual, expected, scores, known.get(rule.get("threshold")), known.get(rule.get("forced")),
-                         known.get(name.rpartition("selectedKeys")[0] + "allowed"), tolerance)
+                         known.get(rule.get("allowed")), tolerance)
     return result("fail", np.inf, None, f"comparison {rule['kind']} is not known here")
