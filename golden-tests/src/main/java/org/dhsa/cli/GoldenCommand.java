@@ -31,7 +31,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `dhsa golden check DIR`: does an implementation compute what the official ones computed?
-@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, VectorsCommand.class},
+@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, VectorsCommand.class, MutateCommand.class},
         header = "Compares a backend with recorded results of the official implementations.",
         description = "A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
                 + "DHSA authors' own program made of them. The recordings of this project lie in golden-tests/recordings.")
