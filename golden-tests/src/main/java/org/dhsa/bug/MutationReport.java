@@ -71,11 +71,11 @@ public record MutationReport(int cases, List<MutationRun.Outcome> outcomes) {
                         .append(o.named().size()).append(" | ").append(o.amongSome().size()).append(" | ").append(o.unknown().size()).append(" | ").append(first(o)).append(" |\n");
             }
         }
-        text.append("\n| systematic mutant | what | killed by | taken for | first case |\n|---|---|---|---|---|\n");
+        text.append("\n| systematic mutant | what | killed by | first case |\n|---|---|---|---|\n");
         for (MutationRun.Outcome o : outcomes) {
             if (o.mutant().bug().isEmpty()) {
                 text.append("| ").append(o.mutant().id()).append(" | ").append(o.mutant().what()).append(" | ").append(verdict(o)).append(" | ")
-                        .append(String.join(", ", o.misnamed())).append(" | ").append(first(o)).append(" |\n");
+                        .append(first(o)).append(" |\n");
             }
         }
         return text.toString();

@@ -10,6 +10,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.bug.Equivalent;
 import org.dhsa.bug.MutationReport;
 import org.dhsa.bug.MutationRun;
@@ -39,6 +41,9 @@ final class MutateCommand implements Callable<Integer> {
     @Option(names = "--vectors", paramLabel = "DIR", description = "the vectors (default: golden-tests/golden/v1 of this checkout)")
     private Path vectors;
 
+    @Option(names = "--backend", paramLabel = "NAME", defaultValue = "reference", description = "what the mistakes are put into (default: ${DEFAULT-VALUE}); a float32 one shows whether its rounding hides them")
+    private String backendName;
+
     @Option(names = "--out", paramLabel = "DIR", description = "write mutation.json and the table mutation.md into DIR")
     private Path out;
 
@@ -60,9 +65,9 @@ final class MutateCommand implements Callable<Integer> {
             }
             List<VectorCase> cases = read(vectors == null ? Home.find().root().resolve("golden-tests/golden/v1") : vectors);
             List<MutationRun.Outcome> outcomes;
-            try (Progress progress = Progress.on(err, json != null)) {
+            try (Progress progress = Progress.on(err, json != null); Backend backend = Backends.open(backendName, BackendOptions.DEFAULT)) {
                 Progress.Task task = progress.task("mutate");
-                outcomes = MutationRun.of(cases, (done, all) -> task.at("case", done, all));
+                outcomes = MutationRun.of(cases, backend, (done, all) -> task.at("case", done, all));
             }
             MutationReport report = new MutationReport(cases.size(), outcomes);
             spec.commandLine().getOut().print(report.text());
@@ -103,8 +108,8 @@ final class MutateCommand implements Callable<Integer> {
         return cases;
     }
 
-    private static ObjectNode json(MutationReport report) {
-        ObjectNode root = Json.object().put("schema", "dhsa-mutation/1").put("cases", report.cases()).put("mutants", report.outcomes().size())
+    private ObjectNode json(MutationReport report) {
+        ObjectNode root = Json.object().put("schema", "dhsa-mutation/1").put("backend", backendName).put("cases", report.cases()).put("mutants", report.outcomes().size())
                 .put("killed", report.killed()).put("equivalent", report.equivalent()).put("survived", report.survivors().size());
         ArrayNode all = root.putArray("matrix");
         for (MutationRun.Outcome o : report.outcomes()) {
