@@ -35,10 +35,6 @@ final class AttentionBugs {
                         .shows(AttentionVariant.logit((dot, visible, rule) -> !visible ? Double.NEGATIVE_INFINITY
                                 : rule.softCap().isEmpty() ? rule.logit(dot)
                                 : rule.scale() * rule.softCap().getAsDouble() * Math.tanh(dot / rule.softCap().getAsDouble()))),
-                KnownBug.of("softcap-clamped", "L3", "logits are cut at the cap instead of bent by tanh", "cap * tanh(logit / cap)")
-                        .shows(AttentionVariant.logit((dot, visible, rule) -> !visible ? Double.NEGATIVE_INFINITY
-                                : rule.softCap().isEmpty() ? rule.logit(dot)
-                                : Math.clamp(dot * rule.scale(), -rule.softCap().getAsDouble(), rule.softCap().getAsDouble()))),
                 KnownBug.of("scale-from-head-dim", "L1", "logits are scaled by 1/sqrt(head_dim)", "scale by query_pre_attn_scalar^-0.5")
                         .seenIn("transformers#31891", "llama.cpp#8444")
                         .shows(AttentionVariant.rule((rule, context, headDim) -> AttentionVariant.with(rule, 1 / Math.sqrt(headDim)))),

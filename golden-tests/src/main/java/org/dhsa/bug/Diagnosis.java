@@ -26,9 +26,10 @@ import org.dhsa.tensor.Tensor;
 /// @param runnerUp        the nearest bug that was ruled out
 /// @param firstDivergence first tensor that is not the healthy one, empty if all agree
 /// @param healthyError    relative distance of the actual result from the healthy one there, and in the tensors that the bug explains
+/// @param explainsAll     no tensor is left that the bug does not explain
 /// @param second          what explains the rest, if the bug explains only the first part of a composite
 public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runnerUp, Optional<String> firstDivergence, double healthyError,
-                        Optional<Diagnosis> second) {
+                        boolean explainsAll, Optional<Diagnosis> second) {
 
     /// What a diagnosis says.
     public enum Verdict {
@@ -69,6 +70,11 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
         return search(results, actual, budgets, true);
     }
 
+    /// True if nothing is left unexplained.
+    private boolean complete() {
+        return verdict == Verdict.HEALTHY || !bugs.isEmpty() && explainsAll;
+    }
+
     /// What one candidate gives: its distance for each tensor walked, and how many of them it explains from the start.
     private record Candidate(KnownBug bug, int variant, double[] distances, int explains) {
 
@@ -87,7 +93,7 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
         double[] errors = walk.distances(healthy);
         int first = walk.firstBeyond(errors, errors);
         if (first == errors.length) {
-            return new Diagnosis(Verdict.HEALTHY, List.of(), Optional.empty(), Optional.empty(), walk.worst(errors, 0, first), Optional.empty());
+            return new Diagnosis(Verdict.HEALTHY, List.of(), Optional.empty(), Optional.empty(), walk.worst(errors, 0, first), true, Optional.empty());
         }
         List<Candidate> candidates = candidates(results, walk, errors);
         int reach = candidates.stream().mapToInt(Candidate::explains).max().orElse(0);
@@ -95,7 +101,7 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
         if (reach <= first) {
             Optional<Candidate> nearest = candidates.stream().filter(c -> c.worst(first, first + 1) < errors[first])
                     .min(Comparator.comparingDouble(c -> c.worst(0, first + 1)));
-            return new Diagnosis(Verdict.UNKNOWN, List.of(), nearest.map(c -> match(c, first, first + 1, errors, walk)), Optional.of(divergence), errors[first], Optional.empty());
+            return new Diagnosis(Verdict.UNKNOWN, List.of(), nearest.map(c -> match(c, first, first + 1, errors, walk)), Optional.of(divergence), errors[first], false, Optional.empty());
         }
         List<Candidate> ranked = candidates.stream().sorted(Comparator.comparingDouble(c -> c.explains() < reach ? Double.POSITIVE_INFINITY : c.worst(first, reach))).toList();
         double best = ranked.getFirst().worst(first, reach);
@@ -118,10 +124,14 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
         Optional<Match> runnerUp = others.stream().min(Comparator.comparingDouble(Match::residual));
         if (noGround) {
             // neither is within the budget and none is ten times better than the other: no ground to name one
-            return new Diagnosis(Verdict.UNKNOWN, List.of(), Optional.of(named.getFirst()), Optional.of(divergence), healthyError, Optional.empty());
+            return new Diagnosis(Verdict.UNKNOWN, List.of(), Optional.of(named.getFirst()), Optional.of(divergence), healthyError, false, Optional.empty());
         }
         Optional<Diagnosis> second = reach < errors.length && more ? rest(results, ranked.getFirst(), actual, budgets) : Optional.empty();
-        return new Diagnosis(named.size() == 1 ? Verdict.MATCH : Verdict.AMBIGUOUS, named, runnerUp, Optional.of(divergence), healthyError, second);
+        // lists agree by chance more easily than numbers do: alone they are no ground, unless all that follows is explained too
+        if (reach < errors.length && !walk.numbersExplained(errors, first, reach) && !second.map(Diagnosis::complete).orElse(false)) {
+            return new Diagnosis(Verdict.UNKNOWN, List.of(), Optional.of(named.getFirst()), Optional.of(divergence), healthyError, false, Optional.empty());
+        }
+        return new Diagnosis(named.size() == 1 ? Verdict.MATCH : Verdict.AMBIGUOUS, named, runnerUp, Optional.of(divergence), healthyError, reach == errors.length, second);
     }
 
     /// The same search with the bug that was found as part of the base.
@@ -201,6 +211,16 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
 
         private boolean fits(double distance, double error, int t, boolean isHealthy) {
             return distance <= allowed[t] || !isHealthy && Double.isFinite(error) && !Distance.isList(names.get(t)) && distance <= error / MUCH_CLOSER;
+        }
+
+        /// Whether a tensor of numbers that is not healthy is among these.
+        boolean numbersExplained(double[] errors, int from, int to) {
+            for (int t = from; t < to; t++) {
+                if (!Distance.isList(names.get(t)) && errors[t] > allowed[t]) {
+                    return true;
+                }
+            }
+            return false;
         }
 
         boolean within(Candidate c, int from, int to) {

@@ -34,7 +34,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /// `dhsa golden check DIR`: does an implementation compute what the official ones computed?
-@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, GoldenExportCommand.class, GoldenDiffCommand.class, VectorsCommand.class, GoldenPackCommand.class, GoldenMatrixCommand.class},
+@Command(name = "golden", mixinStandardHelpOptions = true, subcommands = {GoldenCommand.Check.class, GoldenExportCommand.class, GoldenDiffCommand.class, VectorsCommand.class, MutateCommand.class, GoldenPackCommand.class, GoldenMatrixCommand.class},
         header = "Compares a backend with published vectors, or with recorded results of the official implementations.",
         description = "Vectors lie in golden-tests/golden/v1: every stage, with expected values from the reference. A recording is a folder tree; every folder with a case.json in it is one case: inputs, parameters and what Google's or the "
                 + "DHSA authors' own program made of them. The recordings of this project lie in golden-tests/recordings.")

@@ -151,4 +151,35 @@ class DiagnosisTest {
         assertThat(tied).isPositive().isLessThan(blind / 10);
         assertThat(Diagnosis.of(run, ties, Map.of()).text()).startsWith("matches bug tie-order");
     }
+
+    /// Queries, keys and values through selection and sparse attention, all stages walked.
+    private static StageRun chain(long seed) {
+        StageRun predictor = run(seed, "boundary-prediction", 0);
+        Map<String, Tensor> inputs = new HashMap<>(predictor.inputs());
+        inputs.put("query", BugFixtures.random(seed, 2, "heads", 4, "queryLen", 24, "headDim", 8));
+        inputs.put("key", BugFixtures.random(seed + 1, 2, "kvHeads", 2, "keyLen", 24, "headDim", 8));
+        inputs.put("value", BugFixtures.random(seed + 2, 1, "kvHeads", 2, "keyLen", 24, "headDim", 8));
+        return new StageRun("sparse-chain", BugFixtures.config("predictor: attention, boundaryWindowSize: 3, predictorHeads: 4, blockSize: 4, budget: 9, localTokens: 1, globalTokens: 1, "
+                + "instructionTokens: 3, theta: null, nmsWindow: 2, chunkBeta: 1, smoothEnds: false, aggregation: avgpool_norm, queryChunking: fixed-blocks, quirks: [], slidingWindow: null, "
+                + "queryPreAttnScalar: 24, attnLogitSoftcapping: 5"), inputs);
+    }
+
+    @Test
+    void aCompositeTellsWhatAStageCannot() {
+        StageRun run = chain(39);
+        assertThat(Diagnosis.of(run, with("sqrt-of-query-only", run, 0), Map.of()).text()).startsWith("matches bug sqrt-of-query-only");
+        assertThat(Diagnosis.of(run, with("mean-not-sqrt", run, 0), Map.of()).text()).startsWith("matches bug mean-not-sqrt");
+    }
+
+    @Test
+    void twoBugsAtOnceAreFoundWhereTheyShowAtDifferentStages() {
+        StageRun run = chain(40);
+        KnownBug first = KnownBugs.byId("mean-not-sqrt").orElseThrow();
+        KnownBug second = KnownBugs.byId("softcap-after-mask").orElseThrow();
+        Map<String, Tensor> actual = noisy(run.on(second.inject(first.inject(REFERENCE), 0, run.context())));
+        Diagnosis diagnosis = Diagnosis.of(run, actual, Map.of());
+        assertThat(diagnosis.text()).startsWith("matches bug mean-not-sqrt").contains("then, from context on: matches bug softcap-after-mask");
+        assertThat(diagnosis.explainsAll()).isFalse();
+        assertThat(diagnosis.second().orElseThrow().explainsAll()).isTrue();
+    }
 }
