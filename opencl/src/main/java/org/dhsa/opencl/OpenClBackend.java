@@ -1,0 +1,162 @@
+package org.dhsa.opencl;
+
+import java.util.EnumSet;
+import java.util.Set;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.LayerCache;
+import org.dhsa.model.LayerKind;
+import org.dhsa.reference.ReferenceBackend;
+import org.dhsa.stage.BoundaryPrediction;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.stage.ChunkSimilarity;
+import org.dhsa.stage.DenseAttention;
+import org.dhsa.stage.Embedding;
+import org.dhsa.stage.FeedForward;
+import org.dhsa.stage.LmHead;
+import org.dhsa.stage.NonMaximumSuppression;
+import org.dhsa.stage.OutputProjection;
+import org.dhsa.stage.QkvProjection;
+import org.dhsa.stage.ResidualAdd;
+import org.dhsa.stage.RmsNorm;
+import org.dhsa.stage.RotaryEmbedding;
+import org.dhsa.stage.SparseAttention;
+import org.dhsa.stage.Stage;
+import org.dhsa.stage.TopKSelection;
+import org.dhsa.stage.Upsampling;
+import org.dhsa.tensor.Tensor;
+
+/// FP32 on an OpenCL device: tensors, weights and the KV cache live there, and the host reads back what it is asked for.
+///
+/// Non-maximum suppression is serial by nature and short, so it runs on the host, borrowed from the reference. Not for
+/// several threads at once.
+public final class OpenClBackend implements Backend {
+
+    public static final String NAME = "opencl";
+
+    private final OpenClContext context;
+    private final ReferenceBackend host = new ReferenceBackend();
+
+    /// Takes the context over and closes it.
+    OpenClBackend(OpenClContext context) {
+        this.context = context;
+    }
+
+    OpenClContext context() {
+        return context;
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public Set<Stage> ownStages() {
+        return EnumSet.noneOf(Stage.class);
+    }
+
+    @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Embedding embedding() {
+        return host.embedding();
+    }
+
+    @Override
+    public RmsNorm rmsNorm() {
+        return host.rmsNorm();
+    }
+
+    @Override
+    public QkvProjection qkvProjection() {
+        return host.qkvProjection();
+    }
+
+    @Override
+    public RotaryEmbedding rotaryEmbedding() {
+        return host.rotaryEmbedding();
+    }
+
+    @Override
+    public DenseAttention denseAttention() {
+        return host.denseAttention();
+    }
+
+    @Override
+    public BoundaryPrediction boundaryPrediction() {
+        return host.boundaryPrediction();
+    }
+
+    @Override
+    public NonMaximumSuppression nonMaximumSuppression() {
+        return host.nonMaximumSuppression();
+    }
+
+    @Override
+    public ChunkRepresentation chunkRepresentation() {
+        return host.chunkRepresentation();
+    }
+
+    @Override
+    public ChunkSimilarity chunkSimilarity() {
+        return host.chunkSimilarity();
+    }
+
+    @Override
+    public Upsampling upsampling() {
+        return host.upsampling();
+    }
+
+    @Override
+    public TopKSelection topKSelection() {
+        return host.topKSelection();
+    }
+
+    @Override
+    public SparseAttention sparseAttention() {
+        return host.sparseAttention();
+    }
+
+    @Override
+    public OutputProjection outputProjection() {
+        return host.outputProjection();
+    }
+
+    @Override
+    public ResidualAdd residualAdd() {
+        return host.residualAdd();
+    }
+
+    @Override
+    public FeedForward feedForward() {
+        return host.feedForward();
+    }
+
+    @Override
+    public LmHead lmHead() {
+        return host.lmHead();
+    }
+
+    @Override
+    public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
+        return new OpenClLayerCache(context, kvHeads, headDim, kind);
+    }
+
+    @Override
+    public Tensor rows(Tensor x, int from, int to) {
+        return DeviceTensor.of(context, x).rows(from, to);
+    }
+
+    @Override
+    public Tensor keyRows(Tensor keys, int from, int to) {
+        return DeviceTensor.of(context, keys).keyRows(from, to);
+    }
+
+    @Override
+    public void close() {
+        context.close();
+    }
+}
