@@ -3,6 +3,7 @@ package org.dhsa.opencl;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /// Values of the kernels' tunables for one device.
 ///
@@ -30,7 +31,23 @@ record Tuning(Map<String, Map<String, Integer>> byProgram) {
         return new Tuning(all);
     }
 
-    /// What is used on this device: the defaults of its kind, overlaid by what the tuner found here.
+    /// The defaults of the device's kind, overlaid by what the tuner found on this device with this driver.
+    ///
+    /// @param warn told why a tuning that is there cannot be used
+    static Tuning of(OpenClDevice device, Consumer<String> warn) {
+        Tuning defaults = TuningDefaults.of(device.kind());
+        return TuningFile.of(device).read(warn).map(defaults::overlaid).orElse(defaults);
+    }
+
+    private Tuning overlaid(Tuning found) {
+        Tuning all = this;
+        for (Map.Entry<String, Map<String, Integer>> e : found.byProgram.entrySet()) {
+            all = all.with(e.getKey(), e.getValue());
+        }
+        return all;
+    }
+
+    /// The defaults of the device's kind.
     static Tuning of(OpenClDevice device) {
         return TuningDefaults.of(device.kind());
     }
