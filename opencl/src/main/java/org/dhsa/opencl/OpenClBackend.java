@@ -4,6 +4,7 @@ import java.util.EnumSet;
 import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
+import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.stage.BoundaryPrediction;
@@ -32,6 +33,8 @@ import org.dhsa.tensor.Tensor;
 public final class OpenClBackend implements Backend {
 
     public static final String NAME = "opencl";
+
+    private static final int MIN_TILE = 16;
 
     private final OpenClContext context;
     private final MatrixProduct product;
@@ -148,6 +151,23 @@ public final class OpenClBackend implements Backend {
     @Override
     public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
         return new OpenClLayerCache(context, kvHeads, headDim, kind);
+    }
+
+    /// What the weights and the cache leave, shared out among the tensors that live at once in a layer.
+    @Override
+    public int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
+        long kvRow = 2L * 4 * config.numKeyValueHeads() * config.headDim();
+        long cache = 0;
+        for (int l = 0; l < config.numHiddenLayers(); l++) {
+            // a global layer grows by a quarter and is moved; a local one keeps up to two windows and what is being read
+            long rows = config.layerKind(l) instanceof LayerKind.Local(int window) ? Math.min(capacity, 3L * window) : capacity;
+            cache += kvRow * (rows + rows / 4);
+        }
+        long perToken = 4L * (8L * config.hiddenSize() + 3L * config.numAttentionHeads() * config.headDim() + 4L * config.numKeyValueHeads() * config.headDim());
+        long limit = context.pool().limit();
+        long room = limit - limit / 16 - weightBytes - weightBytes / 16 - cache;
+        long fits = Math.max(MIN_TILE, room / perToken / MIN_TILE * MIN_TILE);
+        return (int) Math.min(tokens, fits);
     }
 
     @Override
