@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
+import org.jocl.cl_buffer_region;
 import org.jocl.cl_mem;
 
 /// Buffers of one context, used again instead of made again.
@@ -25,7 +26,12 @@ final class BufferPool implements AutoCloseable {
     private static final long GRAIN = 256;
     private static final long COLLECT_AFTER = 512L << 20;
 
+    /// Bytes of poison on each side of a guarded buffer; a multiple of every device's alignment.
+    private static final int GUARD = 4096;
+    private static final int POISON = 0xff5aa55a;
+
     private final OpenClContext context;
+    private final boolean guarded;
     private final long limit;
     private final String limitName;
     private final ReferenceQueue<OpenClBuffer> gone = new ReferenceQueue<>();
@@ -35,9 +41,11 @@ final class BufferPool implements AutoCloseable {
     private long freeBytes;
     private long lentSinceCollection;
 
-    /// @param limit most bytes to hold, empty for what the device has
-    BufferPool(OpenClContext context, OptionalLong limit) {
+    /// @param limit   most bytes to hold, empty for what the device has
+    /// @param guarded every buffer of its own, filled with a NaN, between two zones that [#checkGuards] looks at; for tests
+    BufferPool(OpenClContext context, OptionalLong limit, boolean guarded) {
         this.context = context;
+        this.guarded = guarded;
         this.limit = Math.min(limit.orElse(Long.MAX_VALUE), context.device().globalBytes());
         this.limitName = limit.isPresent() && limit.getAsLong() <= context.device().globalBytes() ? "by --max-device-memory" : "the device's memory";
     }
@@ -46,11 +54,21 @@ final class BufferPool implements AutoCloseable {
     final class Slot {
         private final cl_mem memory;
         private final long bytes;
+        /// Holds `memory` between its guards; null without guards.
+        private final cl_mem around;
         private Watch watch;
 
-        private Slot(cl_mem memory, long bytes) {
+        private Slot(cl_mem memory, long bytes, cl_mem around) {
             this.memory = memory;
             this.bytes = bytes;
+            this.around = around;
+        }
+
+        private void free() {
+            CL.clReleaseMemObject(memory);
+            if (around != null) {
+                CL.clReleaseMemObject(around);
+            }
         }
 
         cl_mem memory() {
@@ -84,13 +102,13 @@ final class BufferPool implements AutoCloseable {
     ///
     /// @throws OpenClException if the device has no more room
     OpenClBuffer allocate(long bytes) {
-        long rounded = Math.max(GRAIN, (bytes + GRAIN - 1) / GRAIN * GRAIN);
+        long rounded = guarded ? Math.max(4, bytes) : Math.max(GRAIN, (bytes + GRAIN - 1) / GRAIN * GRAIN);
         takeBackUnused();
         lentSinceCollection += rounded;
         if (lentSinceCollection > COLLECT_AFTER) {
             collect();
         }
-        Slot slot = reuse(rounded);
+        Slot slot = guarded ? null : reuse(rounded);
         if (slot == null) {
             slot = make(rounded);
         }
@@ -129,17 +147,18 @@ final class BufferPool implements AutoCloseable {
             throw OpenClException.outOfMemory(bytes, heldBytes, Math.max(0, limit - heldBytes), limitName, context.device().name());
         }
         int[] status = new int[1];
-        cl_mem memory = CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, bytes, null, status);
+        long created = guarded ? (bytes + 3) / 4 * 4 + 2 * GUARD : bytes;
+        cl_mem memory = CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, created, null, status);
         if (outOfMemory(status[0]) && heldBytes > 0) {
             collect();
             releaseFree();
-            memory = CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, bytes, null, status);
+            memory = CL.clCreateBuffer(context.handle(), CL.CL_MEM_READ_WRITE, created, null, status);
         }
         if (outOfMemory(status[0])) {
             throw OpenClException.outOfMemory(bytes, heldBytes, Math.max(0, limit - heldBytes), OpenClException.name(status[0]), context.device().name());
         }
         OpenClException.check(status[0], "clCreateBuffer of " + bytes + " bytes", context.device().name());
-        Slot slot = new Slot(memory, bytes);
+        Slot slot = guarded ? between(memory, bytes) : new Slot(memory, bytes, null);
         all.add(slot);
         heldBytes += bytes;
         return slot;
@@ -170,7 +189,7 @@ final class BufferPool implements AutoCloseable {
 
     private void releaseFree() {
         free.values().forEach(slots -> slots.forEach(slot -> {
-            CL.clReleaseMemObject(slot.memory);
+            slot.free();
             all.remove(slot);
             heldBytes -= slot.bytes;
         }));
@@ -200,7 +219,7 @@ final class BufferPool implements AutoCloseable {
                 slot.watch.clear();
                 slot.watch = null;
             }
-            CL.clReleaseMemObject(slot.memory);
+            slot.free();
         });
         all.clear();
         free.clear();
@@ -208,9 +227,34 @@ final class BufferPool implements AutoCloseable {
         freeBytes = 0;
     }
 
-    /// Fills with one 4-byte pattern, for tests.
-    void fill(OpenClBuffer buffer, int pattern) {
-        OpenClException.check(CL.clEnqueueFillBuffer(context.queue(), buffer.memory(), Pointer.to(new int[] {pattern}), Sizeof.cl_int, 0,
-                (buffer.bytes() + 3) / 4 * 4, 0, null, null), "clEnqueueFillBuffer", context.device().name());
+    private Slot between(cl_mem around, long bytes) {
+        String device = context.device().name();
+        OpenClException.check(CL.clEnqueueFillBuffer(context.queue(), around, Pointer.to(new int[] {POISON}), Sizeof.cl_int, 0,
+                (bytes + 3) / 4 * 4 + 2 * GUARD, 0, null, null), "clEnqueueFillBuffer", device);
+        int[] status = new int[1];
+        cl_mem inside = CL.clCreateSubBuffer(around, CL.CL_MEM_READ_WRITE, CL.CL_BUFFER_CREATE_TYPE_REGION, new cl_buffer_region(GUARD, bytes), status);
+        OpenClException.check(status[0], "clCreateSubBuffer of " + bytes + " bytes", device);
+        return new Slot(inside, bytes, around);
+    }
+
+    /// Looks at both zones of every guarded buffer that is still held.
+    ///
+    /// @throws OpenClException if something was written outside a buffer
+    void checkGuards() {
+        int[] zone = new int[GUARD / 4];
+        for (Slot slot : all) {
+            if (slot.around == null) {
+                continue;
+            }
+            for (long at : new long[] {0, GUARD + (slot.bytes + 3) / 4 * 4}) {
+                OpenClException.check(CL.clEnqueueReadBuffer(context.queue(), slot.around, true, at, GUARD, Pointer.to(zone), 0, null, null),
+                        "clEnqueueReadBuffer", context.device().name());
+                for (int i = 0; i < zone.length; i++) {
+                    if (zone[i] != POISON) {
+                        throw new OpenClException("written outside a buffer of " + slot.bytes + " bytes: at byte " + (at + 4L * i - GUARD));
+                    }
+                }
+            }
+        }
     }
 }

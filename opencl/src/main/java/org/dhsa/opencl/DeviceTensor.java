@@ -53,7 +53,7 @@ final class DeviceTensor implements Tensor {
             return this;
         }
         DeviceTensor copy = allocate(context, shape);
-        context.copyRows(buffer, offset, stride, copy.buffer, 0, block(), shape.extent(0), block(), 4);
+        context.copyRows(buffer, offset, stride, copy.buffer, 0, block(), shape.extent(0), block());
         return copy;
     }
 

@@ -34,11 +34,15 @@ public final class OpenClBackend implements Backend {
     public static final String NAME = "opencl";
 
     private final OpenClContext context;
+    private final MatrixProduct product;
+    private final OpenClRotaryEmbedding rotaryEmbedding;
     private final ReferenceBackend host = new ReferenceBackend();
 
     /// Takes the context over and closes it.
     OpenClBackend(OpenClContext context) {
         this.context = context;
+        this.product = new MatrixProduct(context);
+        this.rotaryEmbedding = new OpenClRotaryEmbedding(context);
     }
 
     OpenClContext context() {
@@ -52,7 +56,8 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public Set<Stage> ownStages() {
-        return EnumSet.noneOf(Stage.class);
+        return EnumSet.of(Stage.EMBEDDING, Stage.RMS_NORM, Stage.QKV_PROJECTION, Stage.ROTARY_EMBEDDING, Stage.OUTPUT_PROJECTION,
+                Stage.RESIDUAL_ADD, Stage.FEED_FORWARD, Stage.LM_HEAD);
     }
 
     @Override
@@ -62,22 +67,22 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public Embedding embedding() {
-        return host.embedding();
+        return new OpenClEmbedding(context);
     }
 
     @Override
     public RmsNorm rmsNorm() {
-        return host.rmsNorm();
+        return new OpenClRmsNorm(context);
     }
 
     @Override
     public QkvProjection qkvProjection() {
-        return host.qkvProjection();
+        return new OpenClQkvProjection(context, product);
     }
 
     @Override
     public RotaryEmbedding rotaryEmbedding() {
-        return host.rotaryEmbedding();
+        return rotaryEmbedding;
     }
 
     @Override
@@ -122,22 +127,22 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public OutputProjection outputProjection() {
-        return host.outputProjection();
+        return new OpenClOutputProjection(context, product);
     }
 
     @Override
     public ResidualAdd residualAdd() {
-        return host.residualAdd();
+        return new OpenClResidualAdd(context);
     }
 
     @Override
     public FeedForward feedForward() {
-        return host.feedForward();
+        return new OpenClFeedForward(context, product);
     }
 
     @Override
     public LmHead lmHead() {
-        return host.lmHead();
+        return new OpenClLmHead(context, product);
     }
 
     @Override

@@ -27,6 +27,11 @@ final class OpenClContext implements AutoCloseable {
 
     /// @param maxDeviceMemory most bytes to hold on the device, empty for what it has
     OpenClContext(OpenClDevice device, Tuning tuning, OptionalLong maxDeviceMemory) {
+        this(device, tuning, maxDeviceMemory, false);
+    }
+
+    /// @param guarded see [BufferPool]; for tests
+    OpenClContext(OpenClDevice device, Tuning tuning, OptionalLong maxDeviceMemory, boolean guarded) {
         this.device = device;
         this.tuning = tuning;
         cl_context_properties properties = new cl_context_properties();
@@ -40,7 +45,7 @@ final class OpenClContext implements AutoCloseable {
             CL.clReleaseContext(handle);
             OpenClException.check(status[0], "clCreateCommandQueue", device.name());
         }
-        this.pool = new BufferPool(this, maxDeviceMemory);
+        this.pool = new BufferPool(this, maxDeviceMemory, guarded);
         this.weights = new DeviceWeights(this);
     }
 
@@ -84,6 +89,11 @@ final class OpenClContext implements AutoCloseable {
     /// @param tunables values given to the compiler as `-D NAME=VALUE`
     OpenClProgram program(String slug, Map<String, Integer> tunables) {
         return programs.computeIfAbsent(slug + " " + new java.util.TreeMap<>(tunables), key -> OpenClProgram.build(this, slug, tunables));
+    }
+
+    /// Items of a work-group for a program that takes any: its tunable `GROUP`.
+    int group(String slug) {
+        return tuning.of(slug).getOrDefault("GROUP", device.kind() == OpenClDevice.Kind.GPU ? 64 : 16);
     }
 
     /// Memory for `count` 4-byte values; contents are whatever was there.
@@ -149,23 +159,9 @@ final class OpenClContext implements AutoCloseable {
                 "clEnqueueReadBuffer of " + bytes + " bytes", device.name());
     }
 
-    /// Rows of equal length, each a block apart, from one buffer to another; all counts in elements of `elementBytes`.
-    void copyRows(OpenClBuffer from, long fromOffset, long fromStride, OpenClBuffer to, long toOffset, long toStride, int rows, long count, int elementBytes) {
-        if (rows == 0 || count == 0) {
-            return;
-        }
-        long[] region = {count * elementBytes, rows, 1};
-        long[] source = {fromOffset * elementBytes, 0, 0};
-        long[] target = {toOffset * elementBytes, 0, 0};
-        if (rows == 1 || fromStride < count || toStride < count) {
-            for (int r = 0; r < rows; r++) {
-                OpenClException.check(CL.clEnqueueCopyBuffer(queue, from.memory(), to.memory(), (fromOffset + r * fromStride) * elementBytes,
-                        (toOffset + r * toStride) * elementBytes, count * elementBytes, 0, null, null), "clEnqueueCopyBuffer", device.name());
-            }
-            return;
-        }
-        OpenClException.check(CL.clEnqueueCopyBufferRect(queue, from.memory(), to.memory(), source, target, region, fromStride * elementBytes, 0,
-                toStride * elementBytes, 0, 0, null, null), "clEnqueueCopyBufferRect", device.name());
+    /// Rows of `count` floats from one buffer to another, one launch for all. Kernel: `copy-rows.cl`.
+    void copyRows(OpenClBuffer from, long fromOffset, long fromStride, OpenClBuffer to, long toOffset, long toStride, int rows, long count) {
+        program("copy-rows").kernel("copy_rows").args(from, fromOffset, fromStride, to, toOffset, toStride, count, rows).run(count, group("copy-rows"), rows, 1);
     }
 
     /// Waits until everything enqueued is done.

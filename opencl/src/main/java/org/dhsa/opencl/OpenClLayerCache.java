@@ -40,8 +40,8 @@ final class OpenClLayerCache implements LayerCache {
         }
         long to = (long) (start + length) * headDim;
         long stride = (long) capacity * headDim;
-        context.copyRows(k.buffer(), k.offset(), k.stride(), keys, to, stride, kvHeads, (long) rows * headDim, 4);
-        context.copyRows(v.buffer(), v.offset(), v.stride(), values, to, stride, kvHeads, (long) rows * headDim, 4);
+        context.copyRows(k.buffer(), k.offset(), k.stride(), keys, to, stride, kvHeads, (long) rows * headDim);
+        context.copyRows(v.buffer(), v.offset(), v.stride(), values, to, stride, kvHeads, (long) rows * headDim);
         length += rows;
     }
 
@@ -55,7 +55,7 @@ final class OpenClLayerCache implements LayerCache {
     private OpenClBuffer moved(OpenClBuffer from, int newCapacity) {
         OpenClBuffer to = context.allocateFloats((long) kvHeads * newCapacity * headDim);
         if (length > 0) {
-            context.copyRows(from, (long) start * headDim, (long) capacity * headDim, to, 0, (long) newCapacity * headDim, kvHeads, (long) length * headDim, 4);
+            context.copyRows(from, (long) start * headDim, (long) capacity * headDim, to, 0, (long) newCapacity * headDim, kvHeads, (long) length * headDim);
         }
         return to;
     }

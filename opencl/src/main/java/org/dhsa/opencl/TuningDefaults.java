@@ -14,7 +14,12 @@ final class TuningDefaults {
         return new Tuning(kind == OpenClDevice.Kind.GPU ? GPU : CPU);
     }
 
-    private static final Map<String, Map<String, Integer>> CPU = Map.ofEntries();
+    private static final Map<String, Map<String, Integer>> CPU = Map.of(
+            "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 8, "VEC", 16, "SEGMENTS", 16),
+            "rms-norm", Map.of("WG", 1));
 
-    private static final Map<String, Map<String, Integer>> GPU = Map.ofEntries();
+    private static final Map<String, Map<String, Integer>> GPU = Map.of(
+            "matrix-product", Map.of("LOCAL", 1, "ROW_TILE", 1 << 30, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16, "VEC", 1, "SEGMENTS", 1),
+            "rms-norm", Map.of("WG", 64),
+            "feed-forward", Map.of("TOKEN_TILE", 2048));
 }

@@ -25,12 +25,22 @@ final class Device {
         return OpenClLibrary.choose(found.devices(), System.getProperty(OpenClLibrary.DEVICE_PROPERTY));
     }
 
+    /// Every buffer between guard zones; [#close] looks at them.
     static OpenClContext context() {
         OpenClDevice device = any();
-        return new OpenClContext(device, Tuning.of(device), OptionalLong.empty());
+        return context(Tuning.of(device));
     }
 
-    static OpenClBackend backend() {
-        return new OpenClBackend(context());
+    static OpenClContext context(Tuning tuning) {
+        return new OpenClContext(any(), tuning, OptionalLong.empty(), true);
+    }
+
+    /// Looks at all guard zones, then closes.
+    static void close(OpenClContext context) {
+        try {
+            context.pool().checkGuards();
+        } finally {
+            context.close();
+        }
     }
 }

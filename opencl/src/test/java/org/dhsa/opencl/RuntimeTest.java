@@ -30,7 +30,7 @@ class RuntimeTest {
     @AfterAll
     static void close() {
         if (context != null) {
-            context.close();
+            Device.close(context);
         }
     }
 
@@ -139,6 +139,22 @@ class RuntimeTest {
         OpenClBuffer buffer = context.allocateFloats(4);
         buffer.release();
         assertThatThrownBy(buffer::memory).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void aKernelThatWritesOutsideItsBufferIsCaught() {
+        for (int at : new int[] {-1, 3, 700}) {
+            OpenClContext own = Device.context();
+            try (own; OpenClProgram program = OpenClProgram.build(own, "toy", "__kernel void f(__global float *x, int n) { x[n] = 1; }", Map.of())) {
+                OpenClBuffer buffer = own.allocateFloats(3);
+                program.kernel("f").args(buffer, 2).run(1, 1);
+                own.pool().checkGuards();
+                program.kernel("f").args(buffer, at).run(1, 1);
+                assertThatThrownBy(() -> own.pool().checkGuards()).isInstanceOf(OpenClException.class)
+                        .hasMessageContaining("outside a buffer of 12 bytes: at byte " + 4 * at);
+                assertThat(buffer.bytes()).isEqualTo(12);
+            }
+        }
     }
 
     @Test
