@@ -35,6 +35,8 @@
 
 // ---- shared: tunables with safe defaults ----
 
+#pragma OPENCL FP_CONTRACT OFF
+
 // Channels of a head; any number, 64 and its multiples are fastest.
 #ifndef HEAD_DIM
 #define HEAD_DIM 64
