@@ -39,6 +39,8 @@ public final class OpenClBackend implements Backend {
     private final OpenClContext context;
     private final MatrixProduct product;
     private final OpenClRotaryEmbedding rotaryEmbedding;
+    private final DeviceAttention attention;
+    private final DeviceBoundaries boundaries;
     private final ReferenceBackend host = new ReferenceBackend();
 
     /// Takes the context over and closes it.
@@ -46,6 +48,8 @@ public final class OpenClBackend implements Backend {
         this.context = context;
         this.product = new MatrixProduct(context);
         this.rotaryEmbedding = new OpenClRotaryEmbedding(context);
+        this.attention = new DeviceAttention(context);
+        this.boundaries = new DeviceBoundaries(context);
     }
 
     OpenClContext context() {
@@ -59,8 +63,7 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public Set<Stage> ownStages() {
-        return EnumSet.of(Stage.EMBEDDING, Stage.RMS_NORM, Stage.QKV_PROJECTION, Stage.ROTARY_EMBEDDING, Stage.OUTPUT_PROJECTION,
-                Stage.RESIDUAL_ADD, Stage.FEED_FORWARD, Stage.LM_HEAD);
+        return EnumSet.complementOf(EnumSet.of(Stage.NON_MAXIMUM_SUPPRESSION));
     }
 
     @Override
@@ -90,12 +93,12 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public DenseAttention denseAttention() {
-        return host.denseAttention();
+        return new OpenClDenseAttention(attention);
     }
 
     @Override
     public BoundaryPrediction boundaryPrediction() {
-        return host.boundaryPrediction();
+        return new OpenClBoundaryPrediction(context, product);
     }
 
     @Override
@@ -105,27 +108,27 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public ChunkRepresentation chunkRepresentation() {
-        return host.chunkRepresentation();
+        return new OpenClChunkRepresentation(context, boundaries);
     }
 
     @Override
     public ChunkSimilarity chunkSimilarity() {
-        return host.chunkSimilarity();
+        return new OpenClChunkSimilarity(context);
     }
 
     @Override
     public Upsampling upsampling() {
-        return host.upsampling();
+        return new OpenClUpsampling(context, boundaries);
     }
 
     @Override
     public TopKSelection topKSelection() {
-        return host.topKSelection();
+        return new OpenClTopKSelection(context, boundaries);
     }
 
     @Override
     public SparseAttention sparseAttention() {
-        return host.sparseAttention();
+        return new OpenClSparseAttention(attention);
     }
 
     @Override

@@ -17,11 +17,21 @@ final class TuningDefaults {
 
     private static final Map<String, Map<String, Integer>> CPU = Map.of(
             "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 8, "VEC", 16, "SEGMENTS", 16),
-            "rms-norm", Map.of("WG", 1));
+            "rms-norm", Map.of("WG", 1),
+            "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
+            "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
+            "boundary-prediction", Map.of("GAPS", 64, "ROW_GROUP", 1),
+            "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
+            "top-k-selection", Map.of("WG", 1));
 
     private static final Map<String, Map<String, Integer>> GPU = Map.of(
             "matrix-product", Map.of("LOCAL", 1, "ROW_TILE", 1 << 30, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16, "VEC", 1, "SEGMENTS", 1),
             "rms-norm", Map.of("WG", 64),
+            "dense-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
+            "sparse-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
+            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64),
+            "chunk-similarity", Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 64),
+            "top-k-selection", Map.of("WG", 128),
             "feed-forward", Map.of("TOKEN_TILE", 2048));
 
     /// Values that the shipped kernels can take; what a file says beyond them is not believed.
