@@ -76,13 +76,15 @@ public final class OpenClTuner {
 
     private Result run(int size) throws IOException {
         Tuning best = TuningDefaults.of(device.kind());
+        Tuning found = new Tuning(Map.of());
         List<Choice> choices = new ArrayList<>();
         for (Trial trial : trials(size)) {
             Choice choice = best(trial, best);
             best = best.with(trial.program(), choice.chosen());
+            found = found.with(trial.program(), choice.chosen());
             choices.add(choice);
         }
-        file.write(best);
+        file.write(found);
         return new Result(device.name(), choices, file.path());
     }
 

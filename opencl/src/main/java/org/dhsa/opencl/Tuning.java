@@ -7,8 +7,9 @@ import java.util.function.Consumer;
 
 /// Values of the kernels' tunables for one device.
 ///
-/// A `.cl` resource has safe defaults of its own; what stands here is given to the compiler on top of them. Results do not
-/// depend on any of it: a tunable changes who computes a value, never in which order it is summed.
+/// A `.cl` resource has safe defaults of its own; what stands here is given to the compiler on top of them. What the tuner
+/// may change changes who computes a value, never in which order it is summed, so results stay the same bits. Tunables that do
+/// set an order (the key block of attention) belong to the kind of device and are left alone by the tuner.
 ///
 /// @param byProgram program slug to tunable to value
 record Tuning(Map<String, Map<String, Integer>> byProgram) {

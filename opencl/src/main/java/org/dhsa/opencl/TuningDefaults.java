@@ -2,6 +2,7 @@ package org.dhsa.opencl;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /// Tunables by kind of device, where nothing was measured.
 ///
@@ -34,13 +35,19 @@ final class TuningDefaults {
             "top-k-selection", Map.of("WG", 128),
             "feed-forward", Map.of("TOKEN_TILE", 2048));
 
-    /// Values that the shipped kernels can take; what a file says beyond them is not believed.
+    /// Values of the tunables that the tuner may set and that the shipped kernels can take; what a file says beyond them is not
+    /// believed.
     private static final Map<String, Map<String, List<Integer>>> ALLOWED = Map.of(
             "matrix-product", Map.of("LOCAL", List.of(0, 1), "ROW_TILE", List.of(128, 256, 512, 1024, 2048, 1 << 30), "GROUP", List.of(1, 2, 4, 8),
                     "ROWS", List.of(4, 6, 8, 10, 12, 14), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
                     "TILE_K", List.of(8, 16, 32), "VEC", List.of(1, 2, 4, 8, 16), "SEGMENTS", List.of(1, 2, 4, 8, 16)),
             "rms-norm", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64)),
-            "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096), "GROUP", List.of(16, 32, 64, 128, 256)));
+            "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));
+
+    /// Programs that a tuning file may speak of.
+    static Set<String> tunablePrograms() {
+        return ALLOWED.keySet();
+    }
 
     static boolean allows(String program, String tunable, int value) {
         return ALLOWED.getOrDefault(program, Map.of()).getOrDefault(tunable, List.of()).contains(value);
