@@ -184,6 +184,7 @@ final class DeviceAttention {
         private final int queryLen;
         private final int keyLen;
         private final int headDim;
+        /// Divided by the cap if there is one.
         private final float scale;
         private final float cap;
         private final DeviceTensor out;
@@ -198,7 +199,7 @@ final class DeviceAttention {
             this.queryLen = query.shape().extent("queryLen");
             this.keyLen = key.shape().extent("keyLen");
             this.headDim = query.shape().extent("headDim");
-            this.scale = (float) rule.scale();
+            this.scale = (float) (rule.scale() / rule.softCap().orElse(1));
             this.cap = (float) rule.softCap().orElse(0);
             this.out = DeviceTensor.allocate(context, Shape.of("heads", heads, "queryLen", queryLen, "headDim", headDim));
         }

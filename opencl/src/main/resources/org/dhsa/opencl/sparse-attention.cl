@@ -97,8 +97,8 @@ typedef float kv_t;
     __global const kv_t *key, long k0, long kHead, long kRow, \
     __global const kv_t *value, long v0, long vHead, long vRow
 
-// Scaled and capped logit. invCap is 1 / cap, 0 for no cap.
-#define CAPPED(dot, scale, cap, invCap) ((cap) > 0 ? (cap) * tanh((dot) * (scale) * (invCap)) : (dot) * (scale))
+// Scaled and capped logit. With a cap `scale` is the scale divided by it, rounded once by the host.
+#define CAPPED(dot, scale, cap) ((cap) > 0 ? (cap) * tanh((dot) * (scale)) : (dot) * (scale))
 
 #if TILING == 0
 
@@ -153,7 +153,6 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
     const int seenByAllFrom = max(keyStart, queryStart + tile.x + 31 - reach);
     const int seenByAllTo = count == 32 ? min(queryStart + tile.x, keyStart + keyLen - 1) : -1;
     const int length = tile.w < 0 ? max(0, last - first + 1) : tile.w;
-    const float invCap = cap > 0 ? 1.0f / cap : 0.0f;
 
     for (int taken = 0; taken < length;) {
         // the next block of keys that any query of the tile sees
@@ -218,7 +217,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
             float16 top = maximum[side];
             for (int i = 0; i < n; i++) {
                 const float16 dot = weights[i][side];
-                const float16 s = CAPPED(dot, scale, cap, invCap);
+                const float16 s = CAPPED(dot, scale, cap);
                 const int position = rows[i] + keyStart;
                 const int16 seen = (lowest[side] <= position) & (highest[side] >= position);
                 weights[i][side] = select((float16)(-INFINITY), s, seen);
@@ -241,7 +240,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
             if (allSeen) {
                 for (int i = 0; i < n; i++) {
                     const float16 dot = weights[i][side];
-                    const float16 e = exp(CAPPED(dot, scale, cap, invCap));
+                    const float16 e = exp(CAPPED(dot, scale, cap));
                     weights[i][side] = e;
                     sum[side] += e;
                 }
@@ -250,7 +249,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
                     const float16 dot = weights[i][side];
                     const int position = rows[i] + keyStart;
                     const int16 seen = (lowest[side] <= position) & (highest[side] >= position);
-                    const float16 e = select((float16)(0.0f), exp(CAPPED(dot, scale, cap, invCap)), seen);
+                    const float16 e = select((float16)(0.0f), exp(CAPPED(dot, scale, cap)), seen);
                     weights[i][side] = e;
                     sum[side] += e;
                 }
@@ -342,7 +341,6 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
     // blocks of keys start where they would start for any other tile, so that a row's sums do not depend on its tile
     const int begin = keyStart + (first - keyStart) / KEY_BLOCK * KEY_BLOCK;
     const int length = tile.w < 0 ? max(0, last - begin + 1) : tile.w;
-    const float invCap = cap > 0 ? 1.0f / cap : 0.0f;
 
     int lowest[ROWS_PER_ITEM], highest[ROWS_PER_ITEM];
     float sum[ROWS_PER_ITEM];
@@ -421,7 +419,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
             for (int m = 0; m < KEYS_PER_ITEM; m++) {
                 const int position = positions[x + COLUMNS * m];
                 const bool seen = position >= lowest[i] && position <= highest[i];
-                dots[i][m] = seen ? CAPPED(dots[i][m], scale, cap, invCap) : -INFINITY;
+                dots[i][m] = seen ? CAPPED(dots[i][m], scale, cap) : -INFINITY;
                 top = fmax(top, dots[i][m]);
             }
             reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + x] = top;
@@ -455,7 +453,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
             for (int m = 0; m < KEYS_PER_ITEM; m++) {
                 const int position = positions[x + COLUMNS * m];
                 const bool seen = position >= lowest[i] && position <= highest[i];
-                const float e = seen ? exp(CAPPED(dots[i][m], scale, cap, invCap)) : 0.0f;
+                const float e = seen ? exp(CAPPED(dots[i][m], scale, cap)) : 0.0f;
                 sum[i] += e;
                 weights[(x + COLUMNS * m) * QUERY_PITCH + y * ROWS_PER_ITEM + i] = e;
             }
@@ -538,7 +536,6 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
     const __global float *q = query + q0 + head * qHead;
     const __global kv_t *keys = key + k0 + (head / groups) * kHead;
     const __global kv_t *values = value + v0 + (head / groups) * vHead;
-    const float invCap = cap > 0 ? 1.0f / cap : 0.0f;
     float weights[SPLIT];
     int rows[SPLIT];
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
@@ -560,7 +557,7 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
         for (int d = HEAD_DIM / 16 * 16; d < HEAD_DIM; d++) {
             dot = fma(q[d], KV(k, d), dot);
         }
-        weights[i] = CAPPED(dot, scale, cap, invCap);
+        weights[i] = CAPPED(dot, scale, cap);
     }
     float shift = 0.0f;
 #if ONLINE
@@ -610,7 +607,6 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     const __global float *q = query + q0 + head * qHead;
     const __global kv_t *keys = key + k0 + (head / groups) * kHead;
     const __global kv_t *values = value + v0 + (head / groups) * vHead;
-    const float invCap = cap > 0 ? 1.0f / cap : 0.0f;
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
 
     for (int i = item; i < n; i += SINGLE_ITEMS) {
@@ -635,7 +631,7 @@ void KERNEL(_single)(VIEWS, __global float *partial,
         for (int m = 0; m < 16; m++) {
             dot += products[i * 17 + m];
         }
-        weights[i] = CAPPED(dot, scale, cap, invCap);
+        weights[i] = CAPPED(dot, scale, cap);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     float shift = 0.0f;
