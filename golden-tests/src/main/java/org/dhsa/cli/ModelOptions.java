@@ -62,7 +62,7 @@ final class ModelOptions {
         if (maxDeviceMemory == null) {
             return OptionalLong.empty();
         }
-        Matcher size = Pattern.compile("([1-9][0-9]{0,14})([kKmMgG]?)").matcher(maxDeviceMemory);
+        Matcher size = Pattern.compile("([1-9][0-9]{0,8}|[1-9][0-9]{0,17}(?![0-9kKmMgG]))([kKmMgG]?)").matcher(maxDeviceMemory);
         if (!size.matches()) {
             throw new BadInput("--max-device-memory takes a number of bytes, or one with k, m or g, like 6g; was \"" + maxDeviceMemory + "\".");
         }

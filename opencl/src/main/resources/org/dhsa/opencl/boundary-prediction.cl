@@ -10,8 +10,9 @@
  * so it is made once per token; that of a zero row is the bias. The products themselves are matrix-product.cl.
  *
  * Layout   C channels, gap g is position firstGap + g, n counts the 2w tokens of a window, all row-major:
- *          key [kvHeads, keyLen, headDim], element (h, t, d) at kOffset + h * kHead + t * headDim + d: channel h * headDim + d of token t;
- *          windows [gaps * 2w, C]; qkv [tokens | gaps * 2w, 3C] without its bias; sides [gaps * 2, dim]: left, right; fused [gaps, 4 dim + 1].
+ *          key [kvHeads, keyLen, headDim] (read), element (h, t, d) at kOffset + h * kHead + t * headDim + d: channel h * headDim + d of token t;
+ *          windows [gaps * 2w, C]; qkv [tokens | gaps * 2w, 3C] without its bias; sides [gaps * 2, dim]: left, right; fused [gaps, 4 dim + 1];
+ *          what is const in a kernel's signature is read, the rest is overwritten.
  * Sums     over channels in 16 lanes: lane l adds c = l, l + 16, ... in this order, then the lanes are added in pairs; over the tokens of a
  *          window in their order. No tunable changes the order.
  * Items    as said at each kernel; any work-group size.
