@@ -47,6 +47,7 @@ class BaselineRuleTest {
         return switch (provider.probe()) {
             case Availability.Available available -> asRightAsPlainLoops(provider.open());
             case Availability.Missing(String why, String remedy) -> Stream.of(DynamicTest.dynamicTest("opencl is missing", () -> {
+                System.out.println("SKIPPED, no " + provider.name() + " here: " + why + " (" + remedy + ")");
                 throw new TestAbortedException(why + " (" + remedy + ")");
             }));
         };

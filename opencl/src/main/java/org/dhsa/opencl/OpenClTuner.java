@@ -95,12 +95,14 @@ public final class OpenClTuner {
         List<Map<String, Integer>> products = gpu
                 ? List.of(Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 4, "PANELS", 2, "TILE_K", 16),
                         Map.of("LOCAL", 1, "GROUP_ROWS", 8, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 8), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 2, "TILE_K", 32))
-                : List.of(Map.of("ROWS", 8), Map.of("ROWS", 12), Map.of("ROWS", 6), Map.of("ROWS", 4));
-        List<Map<String, Integer>> vectors = List.of(Map.of("VEC", 16, "SEGMENTS", 16), Map.of("VEC", 1, "SEGMENTS", 1), Map.of("VEC", 4, "SEGMENTS", 4), Map.of("VEC", 1, "SEGMENTS", 4));
+                : List.of(Map.of("ROWS", 8), Map.of("ROWS", 12), Map.of("ROWS", 4), Map.of("ROWS", 2));
+        List<Map<String, Integer>> vectors = gpu
+                ? List.of(Map.of("VEC", 1, "SEGMENTS", 1), Map.of("VEC", 1, "SEGMENTS", 4), Map.of("VEC", 4, "SEGMENTS", 4))
+                : List.of(Map.of("VEC", 16, "SEGMENTS", 16), Map.of("VEC", 4, "SEGMENTS", 16));
         return List.of(
                 new Trial("matrix-product", products, context -> product(context, 512, size, weight)),
                 new Trial("matrix-product", vectors, context -> product(context, 1, size, weight)),
-                new Trial("rms-norm", List.of(Map.of("WG", 1), Map.of("WG", 16), Map.of("WG", 32), Map.of("WG", 64)), context -> {
+                new Trial("rms-norm", List.of(Map.of("WG", gpu ? 64 : 1), Map.of("WG", 16), Map.of("WG", gpu ? 32 : 64)), context -> {
                     OpenClRmsNorm stage = new OpenClRmsNorm(context);
                     DeviceTensor x = random(context, 512, size);
                     return () -> (DeviceTensor) stage.apply(new org.dhsa.stage.RmsNorm.Input(x, norm, 1e-6)).normed();

@@ -39,7 +39,7 @@ final class TuningDefaults {
     /// believed.
     private static final Map<String, Map<String, List<Integer>>> ALLOWED = Map.of(
             "matrix-product", Map.of("LOCAL", List.of(0, 1), "ROW_TILE", List.of(128, 256, 512, 1024, 2048, 1 << 30), "GROUP", List.of(1, 2, 4, 8),
-                    "ROWS", List.of(4, 6, 8, 10, 12, 14), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
+                    "ROWS", List.of(2, 4, 8, 12), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
                     "TILE_K", List.of(8, 16, 32), "VEC", List.of(1, 2, 4, 8, 16), "SEGMENTS", List.of(1, 2, 4, 8, 16)),
             "rms-norm", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64)),
             "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));

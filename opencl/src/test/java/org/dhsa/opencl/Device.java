@@ -15,7 +15,7 @@ final class Device {
         OpenClLibrary.Found found = OpenClLibrary.look();
         if (found.missing().isPresent()) {
             Availability.Missing missing = found.missing().get();
-            String reason = "no OpenCL here: " + missing.why() + " (" + missing.remedy() + ")";
+            String reason = "no opencl here: " + missing.why() + " (" + missing.remedy() + ")";
             if (("," + System.getProperty("golden.require", "") + ",").contains(",opencl,")) {
                 Assertions.fail(reason);
             }

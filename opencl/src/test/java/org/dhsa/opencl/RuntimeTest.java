@@ -8,7 +8,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
-import java.util.Optional;
 import org.dhsa.model.LayerKind;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DoubleTensor;
@@ -168,20 +167,6 @@ class RuntimeTest {
             context.write(buffer, 0, segment.asReadOnly());
             assertThat(context.readFloats(buffer, 998, 2)).containsExactly(998, 999);
         }
-    }
-
-    @Test
-    void aMissingLoaderIsAnAnswerWithARemedy() {
-        assertThat(why("Linux", library -> false)).contains("no OpenCL loader", "pocl-opencl-icd");
-        assertThat(why("Linux", "libOpenCL.so.1"::equals)).contains("libOpenCL.so.1", "ocl-icd-opencl-dev");
-        assertThat(why("Windows 11", library -> false)).contains("OpenCL.dll");
-        assertThat(why("Mac OS X", library -> false)).contains("framework");
-        assertThat(OpenClLibrary.withoutLoader("Linux", "libOpenCL.so"::equals)).isEmpty();
-    }
-
-    private static String why(String system, OpenClLibrary.Loading loading) {
-        Optional<OpenClLibrary.Found> found = OpenClLibrary.withoutLoader(system, loading);
-        return found.orElseThrow().missing().orElseThrow().toString();
     }
 
     @Test
