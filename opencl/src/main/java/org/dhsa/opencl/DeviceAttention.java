@@ -122,14 +122,23 @@ final class DeviceAttention {
             this.tunables = tunables;
         }
 
-        /// Rows `[from, to)` read this list. Sorted, so that a tile reads only the part that one of its rows sees; how often
-        /// a key stands in it is kept.
+        /// Rows `[from, to)` read this list. Of an ascending one a tile reads only the part that one of its rows sees. Another,
+        /// as upstream's splicing leaves it, is read whole and in its own order: sorting would put equal addends side by side,
+        /// and long runs of them round one way.
         void add(int from, int to, int[] keys) {
             int at = count;
             entries = count + keys.length > entries.length ? Arrays.copyOf(entries, Math.max(2 * entries.length, count + keys.length)) : entries;
             System.arraycopy(keys, 0, entries, at, keys.length);
             count += keys.length;
-            Arrays.sort(entries, at, count);
+            if (!ascending(keys)) {
+                for (int row = from; row < to; row++) {
+                    pairs += seen(keys, row).length;
+                }
+                for (int row = from; row < to; row += tunables.tileQueries) {
+                    tiles.add(new int[] {row, Math.min(to, row + tunables.tileQueries), at, keys.length});
+                }
+                return;
+            }
             for (int row = from; row < to; row++) {
                 int position = rule.queryStart() + row;
                 pairs += Math.max(0, lowerBound(at, last(rule, position, keyLen) + 1) - lowerBound(at, first(rule, position)));
@@ -150,11 +159,25 @@ final class DeviceAttention {
             }
         }
 
+        private static boolean ascending(int[] keys) {
+            for (int n = 1; n < keys.length; n++) {
+                if (keys[n] < keys[n - 1]) {
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        private int[] seen(int[] keys, int row) {
+            int position = rule.queryStart() + row;
+            int first = first(rule, position);
+            int last = last(rule, position, keyLen);
+            return Arrays.stream(keys).filter(key -> key >= first && key <= last).toArray();
+        }
+
         /// The part of the only list that a row sees.
         int[] seenBy(int row) {
-            int position = rule.queryStart() + row;
-            int from = lowerBound(0, first(rule, position));
-            return Arrays.copyOfRange(entries, from, Math.max(from, lowerBound(0, last(rule, position, keyLen) + 1)));
+            return seen(Arrays.copyOf(entries, count), row);
         }
 
         /// First index from `at` on whose entry is not below `position`.
