@@ -119,9 +119,10 @@ final class GenerateCommand implements Callable<Integer> {
             };
             warmUp(backend, opened, ids.length, progress);
             Gemma2Forward forward = new Gemma2Forward(opened.config(), opened.weights(), backend, model.embeddingScale);
+            int tile = mode instanceof AttentionMode.Dense ? backend.promptTile(opened.config(), weightBytes(opened), ids.length, ids.length + maxNewTokens) : ids.length;
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
             StringBuilder answer = new StringBuilder();
-            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, maxNewTokens,
+            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, tile, maxNewTokens,
                     opened.config().eosTokenIds(), sampler, id -> {
                         progress.clear();
                         String piece = decoder.accept(id);
@@ -139,13 +140,16 @@ final class GenerateCommand implements Callable<Integer> {
 
     /// Worth its time only when the prompt is work for seconds.
     private static void warmUp(Backend backend, Gemma2Model opened, int tokens, Progress progress) {
-        long parameters = opened.checkpoint().files().stream().mapToLong(f -> f.toFile().length() / 2).sum();
-        if (parameters * tokens > WORTH_WARMING) {
+        if (weightBytes(opened) / 2 * tokens > WORTH_WARMING) {
             Progress.Task task = progress.task("warming up");
             task.at("kernels");
             backend.warmUp();
             task.done();
         }
+    }
+
+    private static long weightBytes(Gemma2Model opened) {
+        return opened.checkpoint().files().stream().mapToLong(f -> f.toFile().length()).sum();
     }
 
     /// A weight that is no number shows in the logits. Only then are all weights looked at, to name it: a large model is

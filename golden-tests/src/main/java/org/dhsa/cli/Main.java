@@ -8,6 +8,7 @@ import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.Profile;
 import org.dhsa.model.Quirk;
+import org.dhsa.opencl.OpenClException;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -81,6 +82,7 @@ public final class Main {
         err.println("dhsa: " + switch (e) {
             case BadInput bad -> bad.getMessage();
             case WeightsFormatException wrong -> wrong.getMessage();
+            case OpenClException device -> device.getMessage();
             case IOException io -> "A file cannot be read or written: " + FileOutput.reason(io);
             default -> "This should not have happened: " + e + ". Run it again with --debug and report what it says.";
         });

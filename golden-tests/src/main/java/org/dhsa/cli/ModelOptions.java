@@ -4,6 +4,9 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
 import org.dhsa.model.EmbeddingScale;
@@ -30,6 +33,10 @@ final class ModelOptions {
     @Option(names = "--kv", paramLabel = "TYPE", description = {"How keys and values are kept (backend optimized): f32 (default), or bf16 with half the memory, rounded."})
     BackendOptions.KvType kv = BackendOptions.KvType.F32;
 
+    @Option(names = "--max-device-memory", paramLabel = "SIZE", description = {"Most memory to use on a device (backend opencl): bytes, or with k, m or g, like 6g. The "
+            + "prompt is then read in parts that fit. Default: all the device has."})
+    String maxDeviceMemory;
+
     @Option(names = "--embedding-scale", paramLabel = "HOW", description = {"The factor sqrt(hidden size) of the embedding: exact, or bf16 (rounded, as a BF16 model multiplies). "
                     + "Default: exact."})
     EmbeddingScale embeddingScale = EmbeddingScale.EXACT;
@@ -47,7 +54,25 @@ final class ModelOptions {
         if (threads != null && threads <= 0) {
             throw new BadInput("--threads must be positive, was " + threads + ".");
         }
-        return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv));
+        return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv, maxDeviceMemory()));
+    }
+
+    /// Bytes, empty if not given.
+    private OptionalLong maxDeviceMemory() {
+        if (maxDeviceMemory == null) {
+            return OptionalLong.empty();
+        }
+        Matcher size = Pattern.compile("([1-9][0-9]{0,8}|[1-9][0-9]{0,17}(?![0-9kKmMgG]))([kKmMgG]?)").matcher(maxDeviceMemory);
+        if (!size.matches()) {
+            throw new BadInput("--max-device-memory takes a number of bytes, or one with k, m or g, like 6g; was \"" + maxDeviceMemory + "\".");
+        }
+        int shift = switch (size.group(2)) {
+            case "k", "K" -> 10;
+            case "m", "M" -> 20;
+            case "g", "G" -> 30;
+            default -> 0;
+        };
+        return OptionalLong.of(Math.multiplyExact(Long.parseLong(size.group(1)), 1L << shift));
     }
 
     /// Opens the folder and tells its warnings. The weights are not looked at.

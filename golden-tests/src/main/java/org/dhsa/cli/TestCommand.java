@@ -15,6 +15,10 @@ final class TestCommand implements Callable<Integer> {
             + "optimized, opencl); without it they are skipped, with the reason in the report."})
     String require;
 
+    @Option(names = "--install-opencl", description = {"Install PoCL, an OpenCL for CPUs, first, if there is no OpenCL and this may be done without asking "
+            + "(a Debian-like system, as root or with sudo -n)."})
+    boolean installOpenCl;
+
     @Override
     public Integer call() {
         throw new BadInput("Tests are run by the script in the root of the checkout: ./dhsa test" + (require == null ? "" : " --require " + require) + ".");

@@ -23,13 +23,23 @@ public final class Generator {
 
     private Generator() {}
 
-    /// @param session a fresh one
-    /// @param onToken told of every new token as soon as it is chosen
-    /// @throws NotANumberException if a logit is not finite
     public static Result run(Gemma2Forward.Session session, int[] prompt, int maxNewTokens, List<Integer> stopIds,
                              Sampler sampler, IntConsumer onToken) {
+        return run(session, prompt, prompt.length, maxNewTokens, stopIds, sampler, onToken);
+    }
+
+    /// @param session a fresh one
+    /// @param promptTile tokens of the prompt to read at once; less than all only with dense attention
+    /// @param onToken told of every new token as soon as it is chosen
+    /// @throws NotANumberException if a logit is not finite
+    public static Result run(Gemma2Forward.Session session, int[] prompt, int promptTile, int maxNewTokens, List<Integer> stopIds,
+                             Sampler sampler, IntConsumer onToken) {
         long start = System.nanoTime();
-        double[] promptLogits = finite(session.prefill(prompt).toDouble().data(), session);
+        int read = 0;
+        for (; prompt.length - read > promptTile; read += promptTile) {
+            session.prefill(Arrays.copyOfRange(prompt, read, read + promptTile));
+        }
+        double[] promptLogits = finite(session.prefill(Arrays.copyOfRange(prompt, read, prompt.length)).toDouble().data(), session);
         long promptRead = System.nanoTime();
         IntStream.Builder ids = IntStream.builder();
         double[] logits = promptLogits;

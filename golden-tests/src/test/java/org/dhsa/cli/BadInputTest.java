@@ -30,6 +30,13 @@ class BadInputTest {
     }
 
     @Test
+    void aSizeOfDeviceMemoryThatIsNone() throws IOException {
+        for (String size : new String[] {"much", "-1", "0", "6 g", "1.5g", "99999999999g"}) {
+            refused(generate("--max-device-memory", size), "--max-device-memory", "like 6g", size);
+        }
+    }
+
+    @Test
     void aLlamaCheckpoint() throws IOException {
         replaceInConfig("\"gemma2\"", "\"llama\"");
         refused(demo(), "config.json", "model_type", "llama", "Gemma 2");

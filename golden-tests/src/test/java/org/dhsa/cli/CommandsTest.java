@@ -149,6 +149,24 @@ class CommandsTest {
         assertThat(result.out()).contains("enc.mha.in_proj_weight", "[384, 128]");
     }
 
+    /// With a device: what it reports and how it is tuned. Without one: why, and what to do.
+    @Test
+    void backendsSaysWhatThereIsForOpenCl() throws IOException {
+        String out = Cli.run("backends").out();
+        JsonNode opencl = null;
+        for (JsonNode one : MAPPER.readTree(Cli.run("backends", "--json").out())) {
+            opencl = one.path("name").textValue().equals("opencl") ? one : opencl;
+        }
+        if (opencl.path("available").booleanValue()) {
+            assertThat(out).contains("compute units", "largest buffer", "fp16", "sub-groups", "tuning: ");
+            assertThat(opencl.path("details")).isNotEmpty();
+        } else {
+            assertThat(opencl.path("why").textValue()).isNotBlank();
+            assertThat(out).contains(opencl.path("why").textValue(), "What to do: " + opencl.path("remedy").textValue());
+            assertThat(Cli.run("backends", "--tune").err()).contains("no OpenCL device to tune", opencl.path("remedy").textValue());
+        }
+    }
+
     @Test
     void backendsListsTheReference() throws IOException {
         assertThat(Cli.run("backends").out()).startsWith("reference    available");

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// The script `./dhsa` on a machine made of a few tools and no Java.
 class LauncherTest {
 
-    private static final List<String> TOOLS = List.of("bash", "sh", "dirname", "readlink", "sed", "head", "cat", "grep", "tail", "find", "mkdir", "rm", "ln", "mv");
+    private static final List<String> TOOLS = List.of("bash", "sh", "dirname", "readlink", "sed", "head", "cat", "grep", "tail", "find", "mkdir", "rm", "ln", "mv", "uname", "env");
 
     @TempDir
     Path folder;
@@ -73,6 +73,36 @@ class LauncherTest {
         Cli.Result result = run(script, Map.of("DHSA_JDK_PLACES", folder.toString()), "test", "--requires", "opencl");
         assertThat(result.err()).contains("--requires", "--require BACKEND");
         assertThat(result.code()).isEqualTo(2);
+    }
+
+    @Test
+    void poclIsInstalledWhereThatMayBeDone() throws Exception {
+        assumeTrue(System.getProperty("os.name").equals("Linux"), "packages are only installed on Linux");
+        Path checkout = builtCheckout("checkout");
+        Path asked = folder.resolve("asked.txt");
+        tool("id", "echo 0");
+        tool("apt-get", "printf '%s ' \"$@\" >>" + asked);
+        Map<String, String> bare = Map.of("DHSA_JDK_PLACES", folder.toString(), "OCL_ICD_VENDORS", folder.resolve("nothing").toString());
+        Cli.Result result = run(checkout.resolve("dhsa"), bare, "test", "--install-opencl");
+        assertThat(result.err()).contains("installing PoCL", "JDK of version 25 or newer");
+        assertThat(Files.readString(asked)).isEqualTo("-q update -q -y install pocl-opencl-icd ocl-icd-opencl-dev ");
+        // without a terminal nobody is asked, and nothing is installed
+        Files.delete(asked);
+        assertThat(run(checkout.resolve("dhsa"), bare, "test").err()).doesNotContain("PoCL");
+        assertThat(asked).doesNotExist();
+        tool("id", "echo 1000");
+        result = run(checkout.resolve("dhsa"), bare, "test", "--install-opencl", "--require", "opencl");
+        assertThat(result.err()).contains("PoCL cannot be installed", "needs root", "apt install pocl-opencl-icd");
+        assertThat(asked).doesNotExist();
+        tool("id", "echo 0");
+        tool("apt-get", "echo no space left; exit 100");
+        result = run(checkout.resolve("dhsa"), bare, "test", "--install-opencl");
+        assertThat(result.err()).contains("could not be installed", "no space left", "Going on without OpenCL");
+    }
+
+    private void tool(String name, String body) throws IOException {
+        Path file = Files.writeString(folder.resolve("bin").resolve(name), "#!/bin/bash\n" + body + "\n");
+        assertThat(file.toFile().setExecutable(true)).isTrue();
     }
 
     @Test

@@ -4,14 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.dhsa.backend.Availability;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendProvider;
 import org.dhsa.optimized.OptimizedBackend;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.opentest4j.TestAbortedException;
 
 /// Stricter than the tolerance of a recording: on every comparison of numbers the fast kernels may be off by twice what the
 /// plain loops in FP32 are off, plus a floor.
@@ -26,17 +32,38 @@ class BaselineRuleTest {
     /// Worst of a stage.
     private record Worst(double ratio, double candidate, double baseline, double allowed, String where) {}
 
+    /// Checks of the plain loops, made once.
+    private static final Map<String, CaseResult> PLAIN = new HashMap<>();
+
     @TestFactory
     Stream<DynamicTest> fastKernelsAreAsRightAsPlainLoops() {
+        return asRightAsPlainLoops(new OptimizedBackend(2));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> openClKernelsAreAsRightAsPlainLoops() {
+        BackendProvider provider = ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get)
+                .filter(p -> p.name().equals("opencl")).findFirst().orElseThrow();
+        return switch (provider.probe()) {
+            case Availability.Available available -> asRightAsPlainLoops(provider.open());
+            case Availability.Missing(String why, String remedy) -> Stream.of(DynamicTest.dynamicTest("opencl is missing", () -> {
+                System.out.println("SKIPPED, no " + provider.name() + " here: " + why + " (" + remedy + ")");
+                throw new TestAbortedException(why + " (" + remedy + ")");
+            }));
+        };
+    }
+
+    /// Closes the backend.
+    private static Stream<DynamicTest> asRightAsPlainLoops(Backend candidates) {
         Map<String, List<String>> broken = new LinkedHashMap<>();
         Map<String, Worst> worst = new TreeMap<>();
         List<String> nearTies = new ArrayList<>();
         int comparisons = 0;
         int notCovered = 0;
-        try (OptimizedBackend fast = new OptimizedBackend(2); OptimizedBackend plain = OptimizedBackend.scalar(2)) {
+        try (Backend fast = candidates; OptimizedBackend plain = OptimizedBackend.scalar(2)) {
             for (GoldenCase golden : Recordings.cases()) {
                 CaseResult candidate = Recordings.check(golden, fast).result();
-                CaseResult baseline = Recordings.check(golden, plain).result();
+                CaseResult baseline = PLAIN.computeIfAbsent(golden.id(), id -> Recordings.check(golden, plain).result());
                 notCovered += candidate.verdict() == Verdict.NOT_COVERED ? 1 : 0;
                 boolean afterTie = false;
                 for (int i = 0; i < candidate.comparisons().size(); i++) {
@@ -63,12 +90,12 @@ class BaselineRuleTest {
                 }
             }
         }
-        StringBuilder report = new StringBuilder("baseline rule: " + comparisons + " comparisons, " + notCovered + " cases not covered, near ties: " + nearTies);
+        StringBuilder report = new StringBuilder("baseline rule, " + candidates.name() + ": " + comparisons + " comparisons, " + notCovered + " cases not covered, near ties: " + nearTies);
         worst.forEach((stage, w) -> report.append(String.format("%n  %-34s %3.0f%% of what is allowed: candidate %.2g, baseline %.2g, %s", stage, 100 * w.ratio(),
                 w.candidate(), w.baseline(), w.where())));
         System.out.println(report);
         int compared = comparisons;
-        return Stream.concat(broken.entrySet().stream().map(e -> DynamicTest.dynamicTest(e.getKey() + " / optimized against plain loops",
+        return Stream.concat(broken.entrySet().stream().map(e -> DynamicTest.dynamicTest(e.getKey() + " / " + candidates.name() + " against plain loops",
                 () -> assertThat(e.getValue()).isEmpty())),
                 Stream.of(DynamicTest.dynamicTest("something was compared", () -> assertThat(compared).isGreaterThan(300))));
     }

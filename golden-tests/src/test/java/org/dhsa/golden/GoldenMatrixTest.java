@@ -40,6 +40,7 @@ class GoldenMatrixTest {
                     cases(provider.name(), provider::open));
             case Availability.Missing(String why, String remedy) -> DynamicContainer.dynamicContainer(provider.name(),
                     Stream.of(DynamicTest.dynamicTest(provider.name() + " is missing", () -> {
+                        System.out.println("SKIPPED, no " + provider.name() + " here: " + why + " (" + remedy + ")");
                         throw new TestAbortedException(why + " (" + remedy + ")");
                     })));
         };

@@ -1,6 +1,7 @@
 package org.dhsa.backend;
 
 import java.util.Set;
+import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
 import org.dhsa.stage.BoundaryPrediction;
 import org.dhsa.stage.ChunkRepresentation;
@@ -81,6 +82,16 @@ public interface Backend extends AutoCloseable {
 
     /// Does beforehand what would make the first prompt slow; worth its second or two before long work only.
     default void warmUp() {}
+
+    /// How many tokens of a prompt to read at once with dense attention, so that what is in between fits the memory there is.
+    /// DHSA reads the whole prompt at once.
+    ///
+    /// @param weightBytes bytes of the model's weights
+    /// @param tokens      tokens of the prompt
+    /// @param capacity    tokens of the prompt and of what will follow it
+    default int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
+        return tokens;
+    }
 
     /// Releases what the backend holds. Tensors it made must not be used afterwards.
     @Override

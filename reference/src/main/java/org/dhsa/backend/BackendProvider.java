@@ -1,5 +1,7 @@
 package org.dhsa.backend;
 
+import java.util.List;
+
 /// Found by [java.util.ServiceLoader]; says whether its backend can run here before anything is opened.
 public interface BackendProvider {
 
@@ -7,6 +9,11 @@ public interface BackendProvider {
     String name();
 
     Availability probe();
+
+    /// Lines about the devices this backend could use, for people; empty if there is nothing to choose.
+    default List<String> details() {
+        return List.of();
+    }
 
     /// Several may be open at once; the caller closes each.
     Backend open(BackendOptions options);

@@ -1,0 +1,121 @@
+package org.dhsa.opencl;
+
+import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Shape;
+import org.dhsa.tensor.Tensor;
+
+/// FP32 tensor on the device, row-major, with room between the blocks of its first axis.
+///
+/// Element `[i, …]` of the first axis starts at `offset + i * stride`, counted in floats; everything behind it is contiguous.
+/// A KV cache with spare capacity is thus a tensor without a copy. The host sees the values only by [#toDouble], which waits.
+final class DeviceTensor implements Tensor {
+
+    private final OpenClContext context;
+    private final Shape shape;
+    private final OpenClBuffer buffer;
+    private final long offset;
+    private final long stride;
+
+    DeviceTensor(OpenClContext context, Shape shape, OpenClBuffer buffer, long offset, long stride) {
+        this.context = context;
+        this.shape = shape;
+        this.buffer = buffer;
+        this.offset = offset;
+        this.stride = stride;
+    }
+
+    /// A new tensor whose contents are whatever was in its memory.
+    static DeviceTensor allocate(OpenClContext context, Shape shape) {
+        return of(context, shape, context.allocateFloats(shape.elements()));
+    }
+
+    /// Blocks adjoin, from the start of the buffer.
+    static DeviceTensor of(OpenClContext context, Shape shape, OpenClBuffer buffer) {
+        return new DeviceTensor(context, shape, buffer, 0, block(shape));
+    }
+
+    /// The tensor itself if it lives here, or else its values rounded and uploaded.
+    static DeviceTensor of(OpenClContext context, Tensor tensor) {
+        if (tensor instanceof DeviceTensor own && own.context == context) {
+            return own;
+        }
+        double[] wide = tensor.toDouble().data();
+        float[] narrow = new float[wide.length];
+        for (int i = 0; i < wide.length; i++) {
+            narrow[i] = (float) wide[i];
+        }
+        return of(context, tensor.shape(), context.upload(narrow));
+    }
+
+    /// A tensor whose blocks adjoin: this one, or a copy made on the device.
+    DeviceTensor dense() {
+        if (stride == block() || shape.extent(0) <= 1) {
+            return this;
+        }
+        DeviceTensor copy = allocate(context, shape);
+        context.copyRows(buffer, offset, stride, copy.buffer, 0, block(), shape.extent(0), block());
+        return copy;
+    }
+
+    /// Rows of the first axis; no copy.
+    DeviceTensor rows(int from, int to) {
+        Object[] axes = new Object[2 * shape.rank()];
+        for (int a = 0; a < shape.rank(); a++) {
+            axes[2 * a] = shape.name(a);
+            axes[2 * a + 1] = a == 0 ? to - from : shape.extent(a);
+        }
+        return new DeviceTensor(context, Shape.of(axes), buffer, offset + from * stride, stride);
+    }
+
+    /// Rows of the second axis of `[kvHeads, keyLen, headDim]`; no copy.
+    DeviceTensor keyRows(int from, int to) {
+        int headDim = shape.extent("headDim");
+        return new DeviceTensor(context, Shape.of("kvHeads", shape.extent("kvHeads"), "keyLen", to - from, "headDim", headDim), buffer,
+                offset + (long) from * headDim, stride);
+    }
+
+    private static long block(Shape shape) {
+        return shape.extent(0) == 0 ? 0 : shape.elements() / shape.extent(0);
+    }
+
+    /// Elements behind one index of the first axis.
+    long block() {
+        return block(shape);
+    }
+
+    @Override
+    public Shape shape() {
+        return shape;
+    }
+
+    OpenClBuffer buffer() {
+        return buffer;
+    }
+
+    /// First element, in floats.
+    long offset() {
+        return offset;
+    }
+
+    /// Elements from one index of the first axis to the next.
+    long stride() {
+        return stride;
+    }
+
+    /// Waits for the device and copies the values. Scattered blocks are brought together on the device first.
+    @Override
+    public DoubleTensor toDouble() {
+        DeviceTensor dense = dense();
+        float[] narrow = context.readFloats(dense.buffer, dense.offset, Math.toIntExact(shape.elements()));
+        double[] wide = new double[narrow.length];
+        for (int i = 0; i < wide.length; i++) {
+            wide[i] = narrow[i];
+        }
+        return DoubleTensor.of(shape, wide);
+    }
+
+    @Override
+    public String toString() {
+        return "DeviceTensor" + shape;
+    }
+}

@@ -1,0 +1,35 @@
+package org.dhsa.opencl;
+
+import java.util.Map;
+import org.dhsa.stage.Boundaries;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.tensor.Shape;
+
+/// One vector per chunk, a channel of a chunk per work-item. Kernel: `chunk-representation.cl`. Twin: `ChunkRepresentationReference`.
+final class OpenClChunkRepresentation implements ChunkRepresentation {
+
+    static final String PROGRAM = "chunk-representation";
+
+    private final OpenClContext context;
+    private final DeviceBoundaries boundaries;
+
+    OpenClChunkRepresentation(OpenClContext context, DeviceBoundaries boundaries) {
+        this.context = context;
+        this.boundaries = boundaries;
+    }
+
+    @Override
+    public Output apply(Input in) {
+        DeviceTensor states = DeviceTensor.of(context, in.states());
+        Boundaries segments = in.segments();
+        int heads = states.shape().extent(0);
+        int headDim = states.shape().extent("headDim");
+        DeviceTensor chunks = DeviceTensor.allocate(context, Shape.of("chunks", segments.chunks(), "headDim", headDim));
+        context.program(PROGRAM, Map.of("MAX_POOLING", in.pooling() == Pooling.MAX ? 1 : 0)).kernel("chunk_representation")
+                .args(states.buffer(), states.offset(), states.stride(), heads, headDim, boundaries.starts(segments),
+                        boundaries.factors(segments, heads, in.pooling(), in.padTo()), boundaries.padded(segments, in.padTo()),
+                        chunks.buffer(), segments.chunks())
+                .run(headDim, context.group(PROGRAM), segments.chunks(), 1);
+        return new Output(chunks);
+    }
+}

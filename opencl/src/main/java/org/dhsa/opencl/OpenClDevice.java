@@ -1,0 +1,127 @@
+package org.dhsa.opencl;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jocl.CL;
+import org.jocl.Pointer;
+import org.jocl.cl_device_id;
+import org.jocl.cl_platform_id;
+
+/// One device as its driver describes it.
+///
+/// @param index            `platform:device`, counted from 0, as `-Ddhsa.opencl.device` takes it
+/// @param platformVersion  version text of the platform
+/// @param version          OpenCL version text of the device
+/// @param driver           version of the driver
+/// @param globalBytes      memory of the device
+/// @param maxBufferBytes   largest single buffer
+/// @param localBytes       local memory of a work-group
+public record OpenClDevice(String index, String platform, String platformVersion, String name, String version, String driver, Kind kind,
+                           int computeUnits, long globalBytes, long maxBufferBytes, long localBytes, int maxWorkGroup, Set<String> extensions,
+                           cl_platform_id platformId, cl_device_id id) {
+
+    /// What the tunables are chosen by.
+    public enum Kind { CPU, GPU, OTHER }
+
+    /// All devices of all platforms, GPUs first. The loader must be there: ask [OpenClLibrary] before.
+    ///
+    /// @throws OpenClException if a platform cannot be asked
+    static List<OpenClDevice> all() {
+        int[] count = new int[1];
+        int status = CL.clGetPlatformIDs(0, null, count);
+        if (status == PLATFORM_NOT_FOUND || count[0] == 0) {
+            return List.of();
+        }
+        OpenClException.check(status, "clGetPlatformIDs", "this machine");
+        cl_platform_id[] platforms = new cl_platform_id[count[0]];
+        OpenClException.check(CL.clGetPlatformIDs(platforms.length, platforms, null), "clGetPlatformIDs", "this machine");
+        List<OpenClDevice> devices = new ArrayList<>();
+        for (int p = 0; p < platforms.length; p++) {
+            String platform = text(platforms[p], CL.CL_PLATFORM_NAME);
+            status = CL.clGetDeviceIDs(platforms[p], CL.CL_DEVICE_TYPE_ALL, 0, null, count);
+            if (status == CL.CL_DEVICE_NOT_FOUND || count[0] == 0) {
+                continue;
+            }
+            OpenClException.check(status, "clGetDeviceIDs", platform);
+            cl_device_id[] ids = new cl_device_id[count[0]];
+            OpenClException.check(CL.clGetDeviceIDs(platforms[p], CL.CL_DEVICE_TYPE_ALL, ids.length, ids, null), "clGetDeviceIDs", platform);
+            for (int d = 0; d < ids.length; d++) {
+                devices.add(describe(p + ":" + d, platform, platforms[p], ids[d]));
+            }
+        }
+        devices.sort(Comparator.comparing(d -> d.kind() != Kind.GPU));
+        return devices;
+    }
+
+    /// Status of `clGetPlatformIDs` when the loader knows no driver (extension cl_khr_icd).
+    private static final int PLATFORM_NOT_FOUND = -1001;
+
+    private static OpenClDevice describe(String index, String platform, cl_platform_id platformId, cl_device_id id) {
+        long type = number(id, CL.CL_DEVICE_TYPE);
+        Kind kind = (type & CL.CL_DEVICE_TYPE_GPU) != 0 ? Kind.GPU : (type & CL.CL_DEVICE_TYPE_CPU) != 0 ? Kind.CPU : Kind.OTHER;
+        return new OpenClDevice(index, platform, text(platformId, CL.CL_PLATFORM_VERSION), text(id, CL.CL_DEVICE_NAME), text(id, CL.CL_DEVICE_VERSION),
+                text(id, CL.CL_DRIVER_VERSION), kind, (int) number(id, CL.CL_DEVICE_MAX_COMPUTE_UNITS), number(id, CL.CL_DEVICE_GLOBAL_MEM_SIZE),
+                number(id, CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE), number(id, CL.CL_DEVICE_LOCAL_MEM_SIZE), (int) number(id, CL.CL_DEVICE_MAX_WORK_GROUP_SIZE),
+                new TreeSet<>(Arrays.asList(text(id, CL.CL_DEVICE_EXTENSIONS).strip().split("\\s+"))), platformId, id);
+    }
+
+    public boolean has(String extension) {
+        return extensions.contains(extension);
+    }
+
+    /// For people: `NVIDIA H200 (NVIDIA CUDA, driver 550.54), GPU, 132 compute units, 139.8 GiB`.
+    public String description() {
+        return String.format(Locale.ROOT, "%s (%s, driver %s), %s, %d compute units, %.1f GiB", name, platform, driver, kind, computeUnits,
+                globalBytes / (double) (1L << 30));
+    }
+
+    /// What is reported beyond the plain path, for people.
+    public String support() {
+        return String.format(Locale.ROOT, "%s; largest buffer %.1f GiB; local memory %d KiB; work-groups up to %d; fp16 %s, fp64 %s, sub-groups %s", version,
+                maxBufferBytes / (double) (1L << 30), localBytes >> 10, maxWorkGroup, yes("cl_khr_fp16"), yes("cl_khr_fp64"), yes("cl_khr_subgroups"));
+    }
+
+    private String yes(String extension) {
+        return has(extension) ? "yes" : "no";
+    }
+
+    /// Sizes are 4 or 8 bytes, little-endian on every driver that runs a JVM beside it.
+    private static long number(cl_device_id id, int what) {
+        ByteBuffer value = ByteBuffer.allocate(8).order(ByteOrder.nativeOrder());
+        OpenClException.check(CL.clGetDeviceInfo(id, what, 8, Pointer.to(value.array()), null), "clGetDeviceInfo", "a device");
+        return value.getLong(0);
+    }
+
+    private static String text(cl_device_id id, int what) {
+        long[] size = new long[1];
+        OpenClException.check(CL.clGetDeviceInfo(id, what, 0, null, size), "clGetDeviceInfo", "a device");
+        byte[] bytes = new byte[Math.toIntExact(size[0])];
+        OpenClException.check(CL.clGetDeviceInfo(id, what, bytes.length, Pointer.to(bytes), null), "clGetDeviceInfo", "a device");
+        return trimmed(bytes);
+    }
+
+    private static String text(cl_platform_id id, int what) {
+        long[] size = new long[1];
+        OpenClException.check(CL.clGetPlatformInfo(id, what, 0, null, size), "clGetPlatformInfo", "a platform");
+        byte[] bytes = new byte[Math.toIntExact(size[0])];
+        OpenClException.check(CL.clGetPlatformInfo(id, what, bytes.length, Pointer.to(bytes), null), "clGetPlatformInfo", "a platform");
+        return trimmed(bytes);
+    }
+
+    /// Without the zero at its end.
+    private static String trimmed(byte[] bytes) {
+        int end = bytes.length;
+        while (end > 0 && bytes[end - 1] == 0) {
+            end--;
+        }
+        return new String(bytes, 0, end, StandardCharsets.UTF_8).strip();
+    }
+}

@@ -1,0 +1,55 @@
+package org.dhsa.opencl;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// Tunables by kind of device, where nothing was measured.
+///
+/// A CPU driver runs a work-item as a loop of vector instructions: groups of one item, wide vectors, no local memory and no
+/// barriers. A GPU wants groups of many items with one element each.
+final class TuningDefaults {
+
+    private TuningDefaults() {}
+
+    static Tuning of(OpenClDevice.Kind kind) {
+        return new Tuning(kind == OpenClDevice.Kind.GPU ? GPU : CPU);
+    }
+
+    private static final Map<String, Map<String, Integer>> CPU = Map.of(
+            "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 8, "VEC", 16, "SEGMENTS", 16),
+            "rms-norm", Map.of("WG", 1),
+            "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
+            "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
+            "boundary-prediction", Map.of("GAPS", 64, "ROW_GROUP", 1),
+            "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
+            "top-k-selection", Map.of("WG", 1));
+
+    private static final Map<String, Map<String, Integer>> GPU = Map.of(
+            "matrix-product", Map.of("LOCAL", 1, "ROW_TILE", 1 << 30, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16, "VEC", 1, "SEGMENTS", 1),
+            "rms-norm", Map.of("WG", 64),
+            "dense-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
+            "sparse-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
+            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64),
+            "chunk-similarity", Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 64),
+            "top-k-selection", Map.of("WG", 128),
+            "feed-forward", Map.of("TOKEN_TILE", 2048));
+
+    /// Values of the tunables that the tuner may set and that the shipped kernels can take; what a file says beyond them is not
+    /// believed.
+    private static final Map<String, Map<String, List<Integer>>> ALLOWED = Map.of(
+            "matrix-product", Map.of("LOCAL", List.of(0, 1), "ROW_TILE", List.of(128, 256, 512, 1024, 2048, 1 << 30), "GROUP", List.of(1, 2, 4, 8),
+                    "ROWS", List.of(2, 4, 8, 12), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
+                    "TILE_K", List.of(8, 16, 32), "VEC", List.of(1, 2, 4, 8, 16), "SEGMENTS", List.of(1, 2, 4, 8, 16)),
+            "rms-norm", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64)),
+            "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));
+
+    /// Programs that a tuning file may speak of.
+    static Set<String> tunablePrograms() {
+        return ALLOWED.keySet();
+    }
+
+    static boolean allows(String program, String tunable, int value) {
+        return ALLOWED.getOrDefault(program, Map.of()).getOrDefault(tunable, List.of()).contains(value);
+    }
+}

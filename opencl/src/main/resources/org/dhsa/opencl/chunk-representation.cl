@@ -1,0 +1,54 @@
+/* Chunk representation: a segmented sum, one vector per chunk.
+ *
+ *     c[j][d] = factor[j] * sum over tokens t of chunk j, over heads h, of x[h][t][d]           MAX_POOLING 0
+ *     c[j][d] = max over tokens t of chunk j (and 0 if padded) of factor[j] * sum over h        MAX_POOLING 1
+ *
+ * factor is 1 / (heads * tokens), times sqrt(tokens) where the norm is to be free of the length; the host works it out in FP64.
+ *
+ * Layout   x [heads, tokens, headDim], element (h, t, d) at xOffset + h * xHead + t * headDim + d (read); starts [chunks + 1] (read);
+ *          factor [chunks] (read); padded [chunks], 1 where zeros belong to the maximum (read); y [chunks, headDim] (overwritten).
+ *          An empty chunk gives zeros.
+ * Sums     heads, then tokens in runs of 64, then the runs: each chunk on its own, so a late one loses nothing to a prefix sum. No
+ *          tunable changes the order.
+ * Items    (d, chunk); any work-group size.
+ * Tunables none; the host's GROUP is the number of channels in a work-group.
+ * Twin     ChunkRepresentationReference, OptimizedChunkRepresentation.
+ */
+#pragma OPENCL FP_CONTRACT OFF
+
+#ifndef MAX_POOLING
+#define MAX_POOLING 0
+#endif
+#define RUN 64
+
+__kernel void chunk_representation(__global const float *x, long xOffset, long xHead, int heads, int headDim,
+        __global const int *starts, __global const float *factor, __global const int *padded, __global float *y, int chunks)
+{
+    int d = get_global_id(0);
+    int chunk = get_global_id(1);
+    if (d >= headDim || chunk >= chunks) {
+        return;
+    }
+    int from = starts[chunk];
+    int to = starts[chunk + 1];
+    float scale = factor[chunk];
+    float result = MAX_POOLING && from < to && !padded[chunk] ? -INFINITY : 0.0f;
+    for (int run = from; run < to; run += RUN) {
+        float sum = 0;
+        for (int t = run; t < min(run + RUN, to); t++) {
+            float token = 0;
+            for (int h = 0; h < heads; h++) {
+                token += x[xOffset + h * xHead + (long)t * headDim + d];
+            }
+            if (MAX_POOLING) {
+                result = fmax(result, token * scale);
+            } else {
+                sum += token;
+            }
+        }
+        if (!MAX_POOLING) {
+            result += sum;
+        }
+    }
+    y[(long)chunk * headDim + d] = MAX_POOLING ? result : result * scale;
+}

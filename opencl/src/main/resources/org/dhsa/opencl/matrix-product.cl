@@ -1,0 +1,273 @@
+/* Matrix product with a stored weight: every projection of the model.
+ *
+ *     y[t][c] = sum over p of x[t][p] * w[c][p]          (accumulate: added to what y holds)
+ *
+ * Layout   x [rows, k] (read), y [rows, n] (overwritten, or accumulated into), both in blocks of columns, so that heads that lie
+ *          apart need no copy: column p of row t is at offset + (p / block) * blockStride + t * rowStride + p % block.
+ *          w [n, k] in panels of 32 rows, [ceil(n / 32)][k][32], missing rows zero (read).
+ * Index    element (c, p) of w lies in step (c / 32) * k + p of 32 elements. FP32: element c % 32 of the step. BF16: a step is
+ *          16 words of 32 bits, word c % 16 holds column c in its low half if c % 32 < 16, else in its high half; widening is
+ *          one shift or one mask.
+ * Range    only p in [k0, k0 + kLen) is summed. The host calls with blocks of at most 2304 and accumulate from the second on.
+ * Sums     matrix_product and matrix_product_local: one fused multiply-add after the other, p ascending. matrix_vector: 16
+ *          segments of p, each ascending, then added in pairs. No tunable changes an order, so none changes a bit.
+ * Kernels  matrix_product        an item computes ROWS x 32 of y in registers, no local memory, no barrier. Axis 0: tiles of rows,
+ *                                axis 1: panels. Any work-group size. For CPUs.
+ *          matrix_product_local  a work-group of 16 x GROUP_ROWS items computes (GROUP_ROWS * ITEM_ROWS) x (PANELS * 32) of y from
+ *                                tiles of TILE_K steps in local memory. Axis 0: 16 per tile of columns, axis 1: tiles of rows. For GPUs.
+ *          matrix_vector         rows = 1. A work-group of (16 / VEC) x (16 / SEGMENTS) items per panel; an item reads VEC words of
+ *                                SEGMENTS segments. CPU: 16 and 16, GPU: 1 and 1.
+ * Tunables BF16 (type of w), ROWS, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
+ * Twin     Linear (reference), Gemm (optimized).
+ */
+#pragma OPENCL FP_CONTRACT OFF
+
+#ifndef BF16
+#define BF16 1
+#endif
+#ifndef ROWS
+#define ROWS 8
+#endif
+#ifndef GROUP_ROWS
+#define GROUP_ROWS 16
+#endif
+#ifndef ITEM_ROWS
+#define ITEM_ROWS 4
+#endif
+#ifndef PANELS
+#define PANELS 2
+#endif
+#ifndef TILE_K
+#define TILE_K 16
+#endif
+#ifndef VEC
+#define VEC 16
+#endif
+#ifndef SEGMENTS
+#define SEGMENTS 16
+#endif
+
+/* Words of 32 bits in one step of a panel. */
+#define STEP (BF16 ? 16 : 32)
+
+/* Columns c and c + 16 of a step, c = 0 ... 15, as 16 lanes each. */
+#if BF16
+#define LOW16(step) as_float16(vload16(0, (step)) << 16)
+#define HIGH16(step) as_float16(vload16(0, (step)) & 0xffff0000u)
+#else
+#define LOW16(step) as_float16(vload16(0, (step)))
+#define HIGH16(step) as_float16(vload16(0, (step) + 16))
+#endif
+
+static long place(long offset, int block, long blockStride, long rowStride, int row, int column)
+{
+    return offset + (column / block) * blockStride + row * rowStride + column % block;
+}
+
+__kernel void matrix_product(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
+                             __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
+                             int rows, int n, int k, int k0, int kLen, int accumulate)
+{
+    int row = get_global_id(0) * ROWS;
+    int panel = get_global_id(1);
+    if (row >= rows || panel * 32 >= n) {
+        return;
+    }
+    /* A row that does not exist is computed as the last one and not stored. */
+    long at[ROWS];
+    float16 low[ROWS];
+    float16 high[ROWS];
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        at[r] = xOffset + min(row + r, rows - 1) * xRowStride;
+        low[r] = 0;
+        high[r] = 0;
+    }
+    __global const uint *step = w + ((long)panel * k + k0) * STEP;
+    for (int p = k0; p < k0 + kLen; ) {
+        int inside = p % xBlock;
+        int count = min(xBlock - inside, k0 + kLen - p);
+        __global const float *block = x + (p / xBlock) * xBlockStride + inside;
+        for (int q = 0; q < count; q++) {
+            float16 a = LOW16(step);
+            float16 b = HIGH16(step);
+            step += STEP;
+            #pragma unroll
+            for (int r = 0; r < ROWS; r++) {
+                float16 v = (float16)(block[at[r] + q]);
+                low[r] = fma(v, a, low[r]);
+                high[r] = fma(v, b, high[r]);
+            }
+        }
+        p += count;
+    }
+    int column = panel * 32;
+    if (column + 32 <= n && column % yBlock + 32 <= yBlock) {
+        #pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            if (row + r < rows) {
+                __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, row + r, column);
+                vstore16(accumulate ? vload16(0, to) + low[r] : low[r], 0, to);
+                vstore16(accumulate ? vload16(1, to) + high[r] : high[r], 1, to);
+            }
+        }
+        return;
+    }
+    #pragma unroll
+    for (int r = 0; r < ROWS; r++) {
+        float values[32];
+        vstore16(low[r], 0, values);
+        vstore16(high[r], 1, values);
+        for (int c = 0; row + r < rows && c < min(32, n - column); c++) {
+            __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, row + r, column + c);
+            *to = accumulate ? *to + values[c] : values[c];
+        }
+    }
+}
+
+#define TILE_ROWS (GROUP_ROWS * ITEM_ROWS)
+#define TILE_COLUMNS (PANELS * 32)
+
+__kernel __attribute__((reqd_work_group_size(16, GROUP_ROWS, 1)))
+void matrix_product_local(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
+                          __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
+                          int rows, int n, int k, int k0, int kLen, int accumulate)
+{
+    __local float xs[TILE_K][TILE_ROWS + 1];
+    __local float ws[TILE_K][TILE_COLUMNS];
+    int lane = get_local_id(0);
+    int group = get_local_id(1);
+    int item = group * 16 + lane;
+    int row = get_group_id(1) * TILE_ROWS;
+    int column = get_group_id(0) * TILE_COLUMNS;
+
+    float sum[ITEM_ROWS][2 * PANELS];
+    #pragma unroll
+    for (int r = 0; r < ITEM_ROWS; r++) {
+        #pragma unroll
+        for (int c = 0; c < 2 * PANELS; c++) {
+            sum[r][c] = 0;
+        }
+    }
+    for (int p = k0; p < k0 + kLen; p += TILE_K) {
+        /* What lies outside is zero in both tiles: 0 * 0 changes no sum. */
+        for (int i = item; i < TILE_ROWS * TILE_K; i += 16 * GROUP_ROWS) {
+            int r = i / TILE_K;
+            int q = i % TILE_K;
+            bool inside = row + r < rows && p + q < k0 + kLen;
+            xs[q][r] = inside ? x[place(xOffset, xBlock, xBlockStride, xRowStride, row + r, p + q)] : 0;
+        }
+        for (int i = item; i < PANELS * TILE_K * 16; i += 16 * GROUP_ROWS) {
+            int c = i % 16;
+            int q = i / 16 % TILE_K;
+            int b = i / (16 * TILE_K);
+            bool inside = column + b * 32 < n && p + q < k0 + kLen;
+            long from = ((long)(column / 32 + b) * k + p + q) * STEP + c;
+#if BF16
+            uint word = inside ? w[from] : 0;
+            ws[q][b * 32 + c] = as_float(word << 16);
+            ws[q][b * 32 + c + 16] = as_float(word & 0xffff0000u);
+#else
+            ws[q][b * 32 + c] = inside ? as_float(w[from]) : 0;
+            ws[q][b * 32 + c + 16] = inside ? as_float(w[from + 16]) : 0;
+#endif
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        for (int q = 0; q < TILE_K; q++) {
+            float a[ITEM_ROWS];
+            #pragma unroll
+            for (int r = 0; r < ITEM_ROWS; r++) {
+                a[r] = xs[q][group * ITEM_ROWS + r];
+            }
+            #pragma unroll
+            for (int c = 0; c < 2 * PANELS; c++) {
+                float b = ws[q][c * 16 + lane];
+                #pragma unroll
+                for (int r = 0; r < ITEM_ROWS; r++) {
+                    sum[r][c] = fma(a[r], b, sum[r][c]);
+                }
+            }
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    #pragma unroll
+    for (int r = 0; r < ITEM_ROWS; r++) {
+        #pragma unroll
+        for (int c = 0; c < 2 * PANELS; c++) {
+            int t = row + group * ITEM_ROWS + r;
+            int at = column + c * 16 + lane;
+            if (t < rows && at < n) {
+                __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, t, at);
+                *to = accumulate ? *to + sum[r][c] : sum[r][c];
+            }
+        }
+    }
+}
+
+#if VEC == 1
+#define FLOATS float
+#define LOAD(p) (*(p))
+#define AS_FLOATS(v) as_float(v)
+#define STORE(v, p) (*(p) = (v))
+#else
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#define FLOATS JOIN(float, VEC)
+#define LOAD(p) JOIN(vload, VEC)(0, (p))
+#define AS_FLOATS(v) JOIN(as_float, VEC)(v)
+#define STORE(v, p) JOIN(vstore, VEC)((v), 0, (p))
+#endif
+
+__kernel __attribute__((reqd_work_group_size(16 / VEC, 16 / SEGMENTS, 1)))
+void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
+                   __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
+                   int rows, int n, int k, int k0, int kLen, int accumulate)
+{
+    __local float parts[16][32];
+    int panel = get_group_id(0);
+    int lane = get_local_id(0) * VEC;
+    for (int s = get_local_id(1) * SEGMENTS; s < (get_local_id(1) + 1) * SEGMENTS; s++) {
+        int from = k0 + (int)((long)kLen * s / 16);
+        int to = k0 + (int)((long)kLen * (s + 1) / 16);
+        FLOATS low = 0;
+        FLOATS high = 0;
+        __global const uint *step = w + ((long)panel * k + from) * STEP + lane;
+        for (int p = from; p < to; ) {
+            int inside = p % xBlock;
+            int count = min(xBlock - inside, to - p);
+            __global const float *block = x + xOffset + (p / xBlock) * xBlockStride + inside;
+            for (int q = 0; q < count; q++) {
+                FLOATS v = (FLOATS)(block[q]);
+#if BF16
+                low = fma(v, AS_FLOATS(LOAD(step) << 16), low);
+                high = fma(v, AS_FLOATS(LOAD(step) & 0xffff0000u), high);
+#else
+                low = fma(v, AS_FLOATS(LOAD(step)), low);
+                high = fma(v, AS_FLOATS(LOAD(step + 16)), high);
+#endif
+                step += STEP;
+            }
+            p += count;
+        }
+        STORE(low, &parts[s][lane]);
+        STORE(high, &parts[s][lane + 16]);
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    int item = get_local_id(1) * (16 / VEC) + get_local_id(0);
+    for (int c = item; c < 32; c += (16 / VEC) * (16 / SEGMENTS)) {
+        float tree[16];
+        for (int s = 0; s < 16; s++) {
+            tree[s] = parts[s][c];
+        }
+        for (int half_of = 8; half_of > 0; half_of /= 2) {
+            for (int s = 0; s < half_of; s++) {
+                tree[s] += tree[s + half_of];
+            }
+        }
+        int column = panel * 32 + c;
+        if (column < n) {
+            __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, 0, column);
+            *to = accumulate ? *to + tree[0] : tree[0];
+        }
+    }
+}

@@ -1,0 +1,178 @@
+package org.dhsa.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+import org.dhsa.model.LayerKind;
+import org.dhsa.reference.ReferenceBackend;
+import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Shape;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/// Buffers, tensors, the cache, and what an error says.
+class RuntimeTest {
+
+    private static OpenClContext context;
+
+    @BeforeAll
+    static void open() {
+        context = Device.context();
+    }
+
+    @AfterAll
+    static void close() {
+        if (context != null) {
+            Device.close(context);
+        }
+    }
+
+    private static DoubleTensor ramp(double first, Object... axes) {
+        DoubleTensor t = DoubleTensor.zeros(Shape.of(axes));
+        for (int i = 0; i < t.data().length; i++) {
+            t.data()[i] = first + i;
+        }
+        return t;
+    }
+
+    @Test
+    void whatIsUploadedComesBack() {
+        DoubleTensor x = ramp(0.5, "heads", 3, "queryLen", 5, "headDim", 4);
+        DeviceTensor there = DeviceTensor.of(context, x);
+        assertThat(there.toDouble().data()).containsExactly(x.data());
+        assertThat(there.rows(1, 3).toDouble().data()).containsExactly(x.rows(1, 3).data());
+    }
+
+    @Test
+    void rowsOfKeysAreAViewOfTheSameMemory() {
+        DoubleTensor keys = ramp(0, "kvHeads", 2, "keyLen", 7, "headDim", 3);
+        try (ReferenceBackend reference = new ReferenceBackend()) {
+            assertThat(DeviceTensor.of(context, keys).keyRows(2, 6).toDouble().data())
+                    .containsExactly(reference.keyRows(keys, 2, 6).toDouble().data());
+        }
+    }
+
+    @Test
+    void onlyLookingAtValuesIsAReadBack() {
+        long before = context.readBacks();
+        DeviceTensor x = DeviceTensor.of(context, ramp(0, "queryLen", 4, "modelDim", 3)).rows(1, 2);
+        assertThat(context.readBacks()).isEqualTo(before);
+        x.toDouble();
+        assertThat(context.readBacks()).isEqualTo(before + 1);
+    }
+
+    /// Appending and forgetting in every order gives what the cache of the reference gives.
+    @Test
+    void theCacheKeepsWhatTheReferencesCacheKeeps() {
+        SplittableRandom random = new SplittableRandom(7);
+        for (LayerKind kind : new LayerKind[] {new LayerKind.Global(), new LayerKind.Local(5), new LayerKind.Local(1)}) {
+            OpenClLayerCache cache = new OpenClLayerCache(context, 2, 3, kind);
+            var expected = new ReferenceBackend().newLayerCache(2, 3, kind);
+            for (int step = 0; step < 40; step++) {
+                DoubleTensor k = ramp(random.nextInt(1000), "kvHeads", 2, "keyLen", 1 + random.nextInt(9), "headDim", 3);
+                DoubleTensor v = ramp(random.nextInt(1000), "kvHeads", 2, "keyLen", k.shape().extent("keyLen"), "headDim", 3);
+                cache.append(k, v);
+                expected.append(k, v);
+                if (random.nextInt(3) > 0) {
+                    cache.trim();
+                    expected.trim();
+                }
+                assertThat(cache.keys().toDouble().data()).containsExactly(expected.keys().toDouble().data());
+                assertThat(cache.values().toDouble().data()).containsExactly(expected.values().toDouble().data());
+                assertThat(cache.firstPosition()).isEqualTo(expected.firstPosition());
+                assertThat(cache.endPosition()).isEqualTo(expected.endPosition());
+            }
+        }
+    }
+
+    @Test
+    void aProgramThatDoesNotCompileShowsTheCompilersWords() {
+        assertThatThrownBy(() -> OpenClProgram.build(context, "wrong", "__kernel void f() { int x = nonsense; }", Map.of("WG", 4)))
+                .isInstanceOf(OpenClException.class).hasMessageContaining("wrong.cl").hasMessageContaining("-D WG=4")
+                .hasMessageContaining("CL_BUILD_PROGRAM_FAILURE").hasMessageContaining("nonsense").hasMessageContaining(context.device().name());
+    }
+
+    @Test
+    void aWrongArgumentNamesKernelAndStatus() {
+        try (OpenClProgram program = OpenClProgram.build(context, "toy", "__kernel void f(__global float *x, int n) { x[n] = 1; }", Map.of())) {
+            OpenClKernel kernel = program.kernel("f");
+            assertThatThrownBy(() -> kernel.args(1, 2, 3)).isInstanceOf(OpenClException.class).hasMessageContaining("toy.cl/f").hasMessageContaining("CL_INVALID");
+            assertThatThrownBy(() -> program.kernel("g")).isInstanceOf(OpenClException.class).hasMessageContaining("g in toy.cl")
+                    .hasMessageContaining("CL_INVALID_KERNEL_NAME");
+        }
+    }
+
+    @Test
+    void memoryBeyondTheLimitIsRefusedWithNumbers() {
+        OpenClDevice device = Device.any();
+        try (OpenClContext small = new OpenClContext(device, Tuning.of(device), OptionalLong.of(1 << 20))) {
+            OpenClBuffer kept = small.pool().allocate(600_000);
+            assertThatThrownBy(() -> small.pool().allocate(500_000)).isInstanceOf(OpenClException.class)
+                    .hasMessageContaining("500,224 bytes").hasMessageContaining("600,064 are in use").hasMessageContaining("448,512 are available")
+                    .hasMessageContaining("--max-device-memory");
+            kept.release();
+            assertThat(small.pool().allocate(500_000).bytes()).isEqualTo(500_000);
+        }
+    }
+
+    /// The forward pass closes no tensor: memory comes back when nobody refers to it.
+    @Test
+    void memoryOfForgottenTensorsIsLentAgain() {
+        OpenClDevice device = Device.any();
+        try (OpenClContext small = new OpenClContext(device, Tuning.of(device), OptionalLong.of(1 << 20))) {
+            for (int i = 0; i < 10; i++) {
+                small.pool().allocate(400_000 + 100_000 * (i % 2));
+            }
+            assertThat(small.pool().heldBytes()).isLessThanOrEqualTo(1 << 20);
+        }
+    }
+
+    @Test
+    void aReleasedBufferCannotBeUsed() {
+        OpenClBuffer buffer = context.allocateFloats(4);
+        buffer.release();
+        assertThatThrownBy(buffer::memory).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void aKernelThatWritesOutsideItsBufferIsCaught() {
+        for (int at : new int[] {-1, 3, 700}) {
+            OpenClContext own = Device.context();
+            try (own; OpenClProgram program = OpenClProgram.build(own, "toy", "__kernel void f(__global float *x, int n) { x[n] = 1; }", Map.of())) {
+                OpenClBuffer buffer = own.allocateFloats(3);
+                program.kernel("f").args(buffer, 2).run(1, 1);
+                own.pool().checkGuards();
+                program.kernel("f").args(buffer, at).run(1, 1);
+                assertThatThrownBy(() -> own.pool().checkGuards()).isInstanceOf(OpenClException.class)
+                        .hasMessageContaining("outside a buffer of 12 bytes: at byte " + 4 * at);
+                assertThat(buffer.bytes()).isEqualTo(12);
+            }
+        }
+    }
+
+    @Test
+    void mappedMemoryIsWrittenInOrder() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment segment = arena.allocate(4 * 1000, 4);
+            for (int i = 0; i < 1000; i++) {
+                segment.setAtIndex(java.lang.foreign.ValueLayout.JAVA_FLOAT, i, i);
+            }
+            OpenClBuffer buffer = context.allocateFloats(1000);
+            context.write(buffer, 0, segment.asReadOnly());
+            assertThat(context.readFloats(buffer, 998, 2)).containsExactly(998, 999);
+        }
+    }
+
+    @Test
+    void aDeviceThatDoesNotExistIsNamedBesideThoseThatDo() {
+        OpenClDevice device = Device.any();
+        assertThatThrownBy(() -> OpenClLibrary.choose(java.util.List.of(device), "9:9")).isInstanceOf(OpenClException.class)
+                .hasMessageContaining("9:9").hasMessageContaining(device.name());
+    }
+}

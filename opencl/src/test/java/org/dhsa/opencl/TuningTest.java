@@ -1,0 +1,86 @@
+package org.dhsa.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// What the tuner keeps, and what is believed of it later.
+class TuningTest {
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void theTunersChoiceIsKeptAndUsed() throws IOException {
+        OpenClDevice device = Device.any();
+        TuningFile file = new TuningFile(folder.resolve("deep/er"), device);
+        List<String> said = new ArrayList<>();
+        OpenClTuner.Result result = OpenClTuner.tune(device, file, 96, said::add);
+        assertThat(said).anySatisfy(line -> assertThat(line).contains("matrix-product")).anySatisfy(line -> assertThat(line).contains("rms-norm"));
+        assertThat(result.choices()).hasSizeGreaterThanOrEqualTo(3).allSatisfy(c -> assertThat(c.seconds()).isPositive());
+        Tuning read = file.read(why -> {
+            throw new AssertionError(why);
+        }).orElseThrow();
+        for (OpenClTuner.Choice choice : result.choices()) {
+            assertThat(read.of(choice.program())).containsAllEntriesOf(choice.chosen());
+        }
+        try (var files = Files.list(folder.resolve("deep/er"))) {
+            assertThat(files.toList()).as("no temporary file is left").containsExactly(file.path());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "[]", "{", "{\"version\": 2}", "{\"version\": 1, \"device\": \"another\", \"driver\": \"DRIVER\"}",
+        "{\"version\": 1, \"device\": \"DEVICE\", \"driver\": \"older\"}",
+        "{\"version\": 1, \"device\": \"DEVICE\", \"driver\": \"DRIVER\", \"tunables\": {\"rms-norm\": {\"WG\": 3}}}",
+        "{\"version\": 1, \"device\": \"DEVICE\", \"driver\": \"DRIVER\", \"tunables\": {\"rms-norm\": {\"WG\": \"1 -D x=y\"}}}",
+        "{\"version\": 1, \"device\": \"DEVICE\", \"driver\": \"DRIVER\", \"tunables\": {\"no-such-program\": {\"WG\": 1}}}"})
+    void aBrokenFileIsIgnoredWithAWarning(String text) throws IOException {
+        OpenClDevice device = Device.any();
+        TuningFile file = new TuningFile(folder, device);
+        Files.writeString(file.path(), text.replace("DEVICE", device.name()).replace("DRIVER", device.driver()));
+        List<String> warnings = new ArrayList<>();
+        assertThat(file.read(warnings::add)).isEmpty();
+        assertThat(warnings).singleElement().asString().contains(file.path().toString(), "./dhsa backends --tune");
+    }
+
+    @Test
+    void aGoodFileIsRead() throws IOException {
+        OpenClDevice device = Device.any();
+        TuningFile file = new TuningFile(folder, device);
+        assertThat(file.read(why -> {
+            throw new AssertionError(why);
+        })).isEmpty();
+        file.write(new Tuning(Map.of("rms-norm", Map.of("WG", 32))));
+        assertThat(file.read(why -> {
+            throw new AssertionError(why);
+        }).orElseThrow().of("rms-norm")).isEqualTo(Map.of("WG", 32));
+    }
+
+    @Test
+    void theFolderIsTheUsersCache() {
+        assertThat(TuningFile.folder("/var/cache/me", "/home/me")).isEqualTo(Path.of("/var/cache/me/dhsa-java/opencl"));
+        assertThat(TuningFile.folder(null, "/home/me")).isEqualTo(Path.of("/home/me/.cache/dhsa-java/opencl"));
+        assertThat(TuningFile.folder("relative", "/home/me")).isEqualTo(Path.of("/home/me/.cache/dhsa-java/opencl"));
+    }
+
+    @Test
+    void everyDefaultIsAllowed() {
+        for (OpenClDevice.Kind kind : OpenClDevice.Kind.values()) {
+            TuningDefaults.of(kind).byProgram().forEach((program, values) -> values.forEach((tunable, value) -> {
+                if (TuningDefaults.tunablePrograms().contains(program)) {
+                    assertThat(TuningDefaults.allows(program, tunable, value)).as("%s %s=%s", program, tunable, value).isTrue();
+                }
+            }));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+package org.dhsa.opencl;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.SplittableRandom;
+import org.dhsa.backend.Backend;
+import org.dhsa.forward.AttentionMode;
+import org.dhsa.forward.Gemma2Forward;
+import org.dhsa.model.EmbeddingScale;
+import org.dhsa.model.Gemma2Config;
+import org.dhsa.model.Gemma2Weights;
+import org.dhsa.model.WeightTensor;
+import org.dhsa.optimized.OptimizedBackend;
+import org.dhsa.reference.ReferenceBackend;
+import org.dhsa.tensor.DType;
+import org.junit.jupiter.api.Test;
+
+/// Prompt and decoding of a small random model, dense: right, twice the same bits, nothing read back, in little memory.
+class WholeModelTest {
+
+    private static final Gemma2Config CONFIG = new Gemma2Config(150, 64, 200, 3, 4, 2, 16, 8192, 1e-6, 10000, 24, 24,
+            OptionalDouble.of(50), OptionalDouble.of(30), 2, List.of(1), 0);
+    private static final Gemma2Weights WEIGHTS = weights(new SplittableRandom(11));
+    private static final int[] PROMPT = new SplittableRandom(12).ints(700, 0, 150).toArray();
+    private static final int[] MORE = new SplittableRandom(13).ints(30, 0, 150).toArray();
+
+    private static Gemma2Weights weights(SplittableRandom r) {
+        List<Gemma2Weights.Layer> layers = new ArrayList<>();
+        for (int l = 0; l < CONFIG.numHiddenLayers(); l++) {
+            layers.add(new Gemma2Weights.Layer(w(r, 0.3, 64), w(r, 0.25, 64, 64), w(r, 0.25, 32, 64), w(r, 0.13, 32, 64), w(r, 0.13, 64, 64), w(r, 0.3, 64), w(r, 0.3, 64),
+                    w(r, 0.13, 200, 64), w(r, 0.13, 200, 64), w(r, 0.07, 64, 200), w(r, 0.3, 64)));
+        }
+        return new Gemma2Weights(w(r, 0.3, 150, 64), layers, w(r, 0.3, 64));
+    }
+
+    private static WeightTensor w(SplittableRandom random, double scale, int... dims) {
+        return ThreeRungs.weight(random, DType.BF16, scale, dims);
+    }
+
+    private static Gemma2Forward.Session session(Backend backend) {
+        return new Gemma2Forward(CONFIG, WEIGHTS, backend, EmbeddingScale.EXACT).open(new AttentionMode.Dense());
+    }
+
+    /// Logits after the prompt and after each further token.
+    private static double[][] run(Backend backend, int promptLength) {
+        Gemma2Forward.Session session = session(backend);
+        double[][] logits = new double[1 + MORE.length][];
+        logits[0] = session.prefill(Arrays.copyOf(PROMPT, promptLength)).toDouble().data();
+        for (int i = 0; i < MORE.length; i++) {
+            logits[i + 1] = session.decode(MORE[i]).toDouble().data();
+        }
+        return logits;
+    }
+
+    @Test
+    void promptAndDecodingAreAsRightAsThePlainLoops() {
+        OpenClContext context = Device.context();
+        try (Backend reference = new ReferenceBackend(); Backend plain = OptimizedBackend.scalar(2)) {
+            OpenClBackend backend = new OpenClBackend(context);
+            for (int length : new int[] {1, 65}) {
+                double[][] truth = run(reference, length);
+                double[][] baseline = run(plain, length);
+                double[][] candidate = run(backend, length);
+                for (int i = 0; i < truth.length; i++) {
+                    // a whole pass: the floor of 40 stages, as in the golden tests
+                    double largest = Arrays.stream(truth[i]).map(Math::abs).max().orElseThrow();
+                    assertThat(worst(candidate[i], truth[i])).as("prompt of %s, token %s", length, i)
+                            .isLessThanOrEqualTo(2 * worst(baseline[i], truth[i]) + 40 * 0x1p-23 * largest);
+                }
+                assertThat(run(backend, length)).as("a second run").isDeepEqualTo(candidate);
+            }
+        } finally {
+            Device.close(context);
+        }
+    }
+
+    private static double worst(double[] actual, double[] truth) {
+        double worst = 0;
+        for (int i = 0; i < truth.length; i++) {
+            double error = Math.abs(actual[i] - truth[i]);
+            worst = Double.isNaN(error) ? Double.POSITIVE_INFINITY : Math.max(worst, error);
+        }
+        return worst;
+    }
+
+    @Test
+    void onlyLogitsAreReadBack() {
+        OpenClContext context = Device.context();
+        try {
+            Gemma2Forward.Session session = session(new OpenClBackend(context));
+            long before = context.readBacks();
+            var logits = session.prefill(Arrays.copyOf(PROMPT, 40));
+            assertThat(context.readBacks()).as("after the prompt").isEqualTo(before);
+            logits.toDouble();
+            for (int id : MORE) {
+                session.decode(id);
+            }
+            assertThat(context.readBacks()).as("after decoding").isEqualTo(before + 1);
+        } finally {
+            Device.close(context);
+        }
+    }
+
+    @Test
+    void aLimitOfMemoryIsKeptByReadingThePromptInParts() {
+        OpenClDevice device = Device.any();
+        double[] whole;
+        try (OpenClBackend backend = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.empty()))) {
+            assertThat(backend.promptTile(CONFIG, 500_000, PROMPT.length, PROMPT.length)).isEqualTo(PROMPT.length);
+            whole = session(backend).prefill(PROMPT).toDouble().data();
+        }
+        long limit = 1_200_000;
+        try (OpenClBackend small = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.of(limit)))) {
+            assertThatThrownBy(() -> session(small).prefill(PROMPT)).isInstanceOf(OpenClException.class)
+                    .hasMessageContaining("out of device memory").hasMessageContaining("by --max-device-memory");
+        }
+        try (OpenClBackend small = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.of(limit)))) {
+            int tile = small.promptTile(CONFIG, 280_000, PROMPT.length, PROMPT.length);
+            assertThat(tile).isBetween(16, 300);
+            Gemma2Forward.Session session = session(small);
+            double[] last = null;
+            for (int from = 0; from < PROMPT.length; from += tile) {
+                last = session.prefill(Arrays.copyOfRange(PROMPT, from, Math.min(PROMPT.length, from + tile))).toDouble().data();
+            }
+            assertThat(small.context().pool().heldBytes()).isLessThanOrEqualTo(limit);
+            assertThat(worst(last, whole)).isLessThan(1e-4);
+        }
+    }
+}
