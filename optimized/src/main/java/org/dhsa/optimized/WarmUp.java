@@ -27,7 +27,8 @@ final class WarmUp {
 
     private static final int HIDDEN = 256;
     private static final int HEAD_DIM = 256;
-    private static final int TOKENS = 128;
+    /// More than two blocks of keys, so that attention meets whole and partly visible blocks.
+    private static final int TOKENS = 400;
     private static final double STEADY = 1.15;
 
     private final SplittableRandom random = new SplittableRandom(1);
