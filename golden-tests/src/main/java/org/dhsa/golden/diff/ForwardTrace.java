@@ -123,6 +123,13 @@ public final class ForwardTrace implements Recipe {
     }
 
     private Optional<Whole> whole = Optional.empty();
+    private boolean wholeFinalNorm;
+
+    /// The head alone sees the last positions only.
+    ForwardTrace withWholeFinalNorm() {
+        wholeFinalNorm = true;
+        return this;
+    }
 
     void whole(Whole all) {
         whole = Optional.of(all);
@@ -249,7 +256,8 @@ public final class ForwardTrace implements Recipe {
             inputs.put(in.getKey(), isWeight(in.getValue()) ? from.weight(in.getValue()) : from.tensor(in.getValue()));
         }
         switch (node.stage()) {
-            case RMS_NORM -> inputs.computeIfPresent("x", (name, x) -> rows(node, x.toDouble()));
+            case RMS_NORM -> inputs.computeIfPresent("x", (name, x) -> wholeFinalNorm ? x : rows(node, x.toDouble()));
+            case LM_HEAD -> inputs.computeIfPresent("x", (name, x) -> rows(node, x.toDouble()));
             case ROTARY_EMBEDDING -> config.put("startPosition", 0);
             case DENSE_ATTENTION -> attention(config, node.layer());
             case BOUNDARY_PREDICTION -> {
@@ -285,7 +293,7 @@ public final class ForwardTrace implements Recipe {
                 }
             }
             case FEED_FORWARD -> config.put("hiddenActivation", "gelu_pytorch_tanh");
-            case EMBEDDING, QKV_PROJECTION, UPSAMPLING, OUTPUT_PROJECTION, RESIDUAL_ADD, LM_HEAD -> { }
+            case EMBEDDING, QKV_PROJECTION, UPSAMPLING, OUTPUT_PROJECTION, RESIDUAL_ADD -> { }
         }
         config.setAll(own.getOrDefault(node.tensors().getFirst(), Json.object()));
         return new StageCall(node.stage().slug(), config, inputs);

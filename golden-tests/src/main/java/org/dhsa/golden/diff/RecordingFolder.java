@@ -68,7 +68,7 @@ final class RecordingFolder extends TracedFolder {
         int last = golden.has("logits_tail") && !golden.has("logits") ? golden.tensor("logits_tail").extent(1) : 0;
         ForwardTrace.Setting all = new ForwardTrace.Setting(s.config(), EmbeddingScale.EXACT, s.dhsa(), s.predictor(), s.length(), last);
         return switch (golden.family()) {
-            case "gemma2", "e2e" -> new ForwardTrace(all);
+            case "gemma2", "e2e" -> new ForwardTrace(all).withWholeFinalNorm();
             case "predictor", "predict_boundaries" -> {
                 ForwardTrace trace = ForwardTrace.boundaries(all);
                 s.chunkBudget().ifPresent(chunks -> trace.own(trace.nodes().getLast()).put("chunkBudget", chunks));

@@ -16,6 +16,20 @@ public final class VectorCheck {
 
     /// Runs the case's stage on a backend and compares, in walking order.
     public static CaseResult check(VectorCase golden, Backend backend) {
+        return check(golden, backend, (g, actual, result) -> result);
+    }
+
+    /// What is made of a result and the tensors that led to it.
+    private interface Look {
+        CaseResult at(VectorCase golden, Map<String, Tensor> actual, CaseResult result);
+    }
+
+    /// The same, and a failed case is diagnosed.
+    public static CaseResult check(VectorCase golden, Backend backend, CaseDiagnosis diagnosis) {
+        return check(golden, backend, diagnosis::of);
+    }
+
+    private static CaseResult check(VectorCase golden, Backend backend, Look look) {
         Map<String, Tensor> actual;
         try {
             actual = StageRunner.run(backend, golden.slug(), golden.config(), golden.inputs());
@@ -25,7 +39,7 @@ public final class VectorCheck {
             Comparison threw = new Comparison(golden.slug(), -1, "", Verdict.ERROR, Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, Double.NaN, 0, "", Double.NaN, Double.NaN, "threw " + e);
             return new CaseResult(golden.id(), golden.slug(), Verdict.ERROR, List.of(threw), "threw " + e);
         }
-        return compare(golden, actual, backend.precision() == Backend.Precision.FP64);
+        return look.at(golden, actual, compare(golden, actual, backend.precision() == Backend.Precision.FP64));
     }
 
     /// @param actual by the names of the case; evidence that is not required may be left out
