@@ -9,6 +9,7 @@ import safetensors_io
 import splitmix
 
 SCHEMA = "dhsa-golden-case/1"
+INPUT_SCHEMA = "dhsa-golden-input/1"
 COMPARISONS = ("exact", "continuous", "selection")
 
 
@@ -66,6 +67,9 @@ class Case:
             raise Broken(f"{path}: cannot be read ({error.strerror}); is this a case folder?") from error
         except ValueError as error:
             raise Broken(f"{path}: no JSON ({error}); fetch the vectors again") from error
+        if isinstance(self.json, dict) and self.json.get("schema") == INPUT_SCHEMA:
+            self._as_given(path)
+            return
         if not isinstance(self.json, dict) or self.json.get("schema") != SCHEMA:
             found = self.json.get("schema") if isinstance(self.json, dict) else None
             raise Broken(f"{path}: schema is {found}, {SCHEMA} is read here; fetch vectors of that version")
@@ -78,6 +82,19 @@ class Case:
             kind = entry.get("comparison", {}).get("kind")
             if kind not in COMPARISONS:
                 raise Broken(f"{path}: tensor {name}: comparison {kind} is not known; known: {', '.join(COMPARISONS)}")
+        self._named(path)
+
+    def _as_given(self, path):
+        """What `golden check --exec` hands over: all inputs stored, names of the outputs, no expected values."""
+        for key in ("id", "config", "inputs", "outputs"):
+            if key not in self.json:
+                raise Broken(f"{path}: {key} is missing; run `golden check --exec` again")
+        self.json["expected"] = self.json["outputs"]
+        for entry in self.json["inputs"].values():
+            entry.setdefault("file", "inputs.safetensors")
+        self._named(path)
+
+    def _named(self, path):
         self.id, self.config = self.json["id"], self.json["config"]
         parts = self.id.split("/")
         if len(parts) != 3:
@@ -102,6 +119,8 @@ class Case:
         return stored.raw, stored.widen()
 
     def _hash(self, name, entry, raw):
+        if "sha256" not in entry and self.json["schema"] == INPUT_SCHEMA:
+            return
         found = hashlib.sha256(raw).hexdigest()
         if found != entry["sha256"]:
             raise Broken(f"{self.id}: tensor {name}: sha256 is {found}, case.json says {entry['sha256']}; "

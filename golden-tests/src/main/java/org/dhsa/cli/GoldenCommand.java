@@ -11,15 +11,19 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendProvider;
+import org.dhsa.bug.KnownBugs;
 import org.dhsa.golden.CaseResult;
 import org.dhsa.golden.Comparison;
 import org.dhsa.golden.GoldenFormatException;
@@ -245,6 +249,12 @@ public final class GoldenCommand implements Callable<Integer> {
                     result.diagnosis().ifPresent(d -> out.println("  diagnosis: " + d.text().replace(System.lineSeparator(), System.lineSeparator() + "    ")));
                 }
             }
+            Map<String, Long> bugs = run.cases().stream().flatMap(c -> c.bugs().size() == 1 ? c.bugs().stream() : Stream.empty())
+                    .collect(Collectors.groupingBy(b -> b, TreeMap::new, Collectors.counting()));
+            bugs.forEach((id, cases) -> KnownBugs.byId(id).ifPresent(bug -> {
+                out.println();
+                out.println("matches bug " + id + " in " + cases + (cases == 1 ? " case: " : " cases: ") + bug.title() + "; " + bug.remedy() + " (" + bug.docsLink() + ")");
+            }));
         }
 
         private static String detail(Comparison c) {

@@ -18,6 +18,11 @@ public record CaseResult(String id, String family, Verdict verdict, List<Compari
         this(id, family, verdict, comparisons, message, Optional.empty());
     }
 
+    /// Ids of the known mistakes that explain a failure; empty for none.
+    public List<String> bugs() {
+        return diagnosis.map(Diagnosis::ids).orElse(List.of());
+    }
+
     /// The first comparison, in the order of the computation, that did not agree exactly enough. A near tie counts: what
     /// follows it may differ because of it.
     public Optional<Comparison> firstDivergence() {

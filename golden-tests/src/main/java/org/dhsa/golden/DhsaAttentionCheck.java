@@ -42,19 +42,8 @@ final class DhsaAttentionCheck implements FamilyCheck {
     public void check(CaseCheck check) throws GoldenFormatException {
         GoldenCase golden = check.golden();
         check.input("query", "key", "value", "boundaries");
-        int blockSize = golden.intOf("bs");
-        int budget = golden.intOf("topk");
-        int local = golden.intOf("local");
-        int global = golden.intOf("G");
         OptionalInt instruction = golden.optionalInt("ins");
-        DhsaConfig.Aggregation pooling = Upstream.pooling(golden);
-        DhsaConfig config = Upstream.config(golden, c -> {
-            c.blockSize = blockSize;
-            c.budget = budget;
-            c.localTokens = local;
-            c.globalTokens = global;
-            c.aggregation = pooling;
-        });
+        DhsaConfig config = Upstream.selection(golden);
         int batches = golden.tensor("query").extent(0);
         for (int b = 0; b < batches; b++) {
             check.batch(b, batches);
@@ -63,7 +52,7 @@ final class DhsaAttentionCheck implements FamilyCheck {
             int[] starts = golden.tensor("boundaries").rowInts(b);
             Boundaries boundaries = check.call("boundaries", Probe.NO_LAYER, "boundaries", () -> Boundaries.of(starts));
             Setting setting = new Setting(check, b, config, golden.optionalInt("W").orElse(0), golden.doubleOf("scaling"), boundaries,
-                    QueryBlocks.fixed(SelectionChain.denseFrom(length, instruction), length, blockSize), query,
+                    QueryBlocks.fixed(SelectionChain.denseFrom(length, instruction), length, config.blockSize()), query,
                     golden.tensor("key").row(b, "kvHeads", "keyLen", "headDim"), golden.tensor("value").row(b, "kvHeads", "keyLen", "headDim"));
             run(setting);
         }

@@ -22,17 +22,8 @@ final class DhsaMaskCheck implements FamilyCheck {
     public void check(CaseCheck check) throws GoldenFormatException {
         GoldenCase golden = check.golden();
         check.input("query", "key", "boundaries");
-        int blockSize = golden.intOf("bs");
-        int budget = golden.intOf("topk");
-        int local = golden.intOf("local");
         int window = golden.optionalInt("W").orElse(0);
-        DhsaConfig.Aggregation pooling = Upstream.pooling(golden);
-        DhsaConfig low = Upstream.config(golden, c -> {
-            c.blockSize = blockSize;
-            c.budget = budget;
-            c.localTokens = local;
-            c.aggregation = pooling;
-        });
+        DhsaConfig low = Upstream.selection(golden);
         int batches = golden.tensor("query").extent(0);
         int ambiguous = 0;
         for (int b = 0; b < batches; b++) {

@@ -38,18 +38,13 @@ import org.dhsa.weights.Gemma2Model;
 /// alone, then the forward pass from ids to logits.
 final class EndToEndCheck implements FamilyCheck {
 
-    /// What the authors' forward pass takes for a parameter that is null or absent.
-    private static final int UNSET_GLOBAL_TOKENS = 128;
-    private static final int UNSET_LOCAL_TOKENS = 128;
-    private static final int UNSET_INSTRUCTION_TOKENS = 64;
-
     @Override
     public void check(CaseCheck check) throws GoldenFormatException, IOException {
         GoldenCase golden = check.golden();
         check.input("input_ids");
         java.nio.file.Path folder = GoldenModel.sharedModel(golden);
         try (Gemma2Model model = GoldenModel.load(folder)) {
-            Run run = new Run(check, model, predictor(golden, folder));
+            Run run = new Run(check, model, Upstream.sharedPredictor(golden, folder));
             int batches = golden.tensor("input_ids").extent(0);
             for (int b = 0; b < batches; b++) {
                 check.batch(b, batches);
@@ -57,20 +52,6 @@ final class EndToEndCheck implements FamilyCheck {
             }
             check.batch(0, 1);
         }
-    }
-
-    /// The predictor of the shared model; its head count and window stand in the model folder's case.json.
-    private static Optional<BoundaryPredictorWeights> predictor(GoldenCase golden, java.nio.file.Path folder) throws GoldenFormatException, IOException {
-        if (!golden.textOf("boundaries").startsWith("predicted")) {
-            return Optional.empty();
-        }
-        GoldenCase shared = GoldenCase.read(folder);
-        JsonNode parameters = shared.hyperparameters().path("predictor");
-        if (!parameters.path("w").isInt()) {
-            throw shared.wrongField("predictor", "an object with kind, w and, where there are any, heads");
-        }
-        return Optional.of(GoldenModel.predictor(folder.resolve("predictor.safetensors"),
-                parameters.path("heads").isInt() ? OptionalInt.of(parameters.get("heads").asInt()) : OptionalInt.empty(), parameters.get("w").asInt()));
     }
 
     private static final class Run {
@@ -89,50 +70,8 @@ final class EndToEndCheck implements FamilyCheck {
             this.weights = model.weights();
             this.dense = model.config();
             OptionalDouble cap = golden.optionalDouble("attn_softcap");
-            this.config = cap.isEmpty() ? dense : withCap(dense, cap);
-            this.dhsa = config(golden, cap.isEmpty());
-        }
-
-        private static DhsaConfig config(GoldenCase golden, boolean capDropped) throws GoldenFormatException {
-            int blockSize = golden.intOf("block_size");
-            int budget = golden.intOf("budget_prefill");
-            int global = golden.optionalInt("global_tokens").orElse(UNSET_GLOBAL_TOKENS);
-            int local = golden.optionalInt("local_tokens").orElse(UNSET_LOCAL_TOKENS);
-            OptionalInt instruction = OptionalInt.of(golden.optionalInt("instruction_tokens").orElse(UNSET_INSTRUCTION_TOKENS));
-            int beta = golden.intOf("chunk_beta");
-            OptionalDouble theta = golden.optionalDouble("theta");
-            int nms = Upstream.nmsWindow(golden, "nms_window_size");
-            boolean shareMasks = golden.hyperparameters().has("share_sparsity_masks") && golden.booleanOf("share_sparsity_masks");
-            DhsaConfig.Aggregation pooling = Upstream.pooling(golden);
-            // where it is not said, no tie was met, or the project's own rule was meant
-            DhsaConfig.TieOrder order = switch (golden.hyperparameters().has("tie_order") ? golden.textOf("tie_order") : "low") {
-                case "low" -> DhsaConfig.TieOrder.LOW_POSITION_FIRST;
-                case "high" -> DhsaConfig.TieOrder.HIGH_POSITION_FIRST;
-                default -> throw golden.wrongField("tie_order", "low or high");
-            };
-            boolean perLayer = golden.hyperparameters().has("share_boundaries") ? !golden.booleanOf("share_boundaries")
-                    : golden.textOf("boundaries").contains("every layer") || golden.textOf("boundaries").contains("each layer");
-            return Upstream.config(golden, c -> {
-                c.blockSize = blockSize;
-                c.budget = budget;
-                c.globalTokens = global;
-                c.localTokens = local;
-                c.instructionTokens = instruction;
-                c.chunkBeta = beta;
-                c.theta = theta;
-                c.nmsWindow = nms;
-                c.shareMasks = shareMasks;
-                c.shareBoundaries = !perLayer;
-                c.aggregation = pooling;
-                c.tieOrder = order;
-                c.quirk(Quirk.SOFT_CAP_DROPPED, capDropped);
-            });
-        }
-
-        private static Gemma2Config withCap(Gemma2Config c, OptionalDouble cap) {
-            return new Gemma2Config(c.vocabSize(), c.hiddenSize(), c.intermediateSize(), c.numHiddenLayers(), c.numAttentionHeads(),
-                    c.numKeyValueHeads(), c.headDim(), c.maxPositionEmbeddings(), c.rmsNormEps(), c.ropeTheta(), c.slidingWindow(),
-                    c.queryPreAttnScalar(), cap, c.finalLogitSoftcapping(), c.bosTokenId(), c.eosTokenIds(), c.padTokenId());
+            this.config = cap.isEmpty() ? dense : Upstream.withCap(dense, cap);
+            this.dhsa = Upstream.endToEnd(golden);
         }
 
         void batch(int b) throws GoldenFormatException {

@@ -27,6 +27,7 @@ import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.dhsa.backend.Backend;
+import org.dhsa.golden.vector.CaseDiagnosis;
 import org.dhsa.golden.vector.VectorCase;
 import org.dhsa.golden.vector.VectorCheck;
 import org.dhsa.golden.vector.VectorTree;
@@ -120,6 +121,7 @@ public final class GoldenRun {
         unusable.addAll(VectorTree.verify(tree));
         List<CaseResult> results = new ArrayList<>();
         Map<String, String> levels = new HashMap<>();
+        CaseDiagnosis diagnosis = new CaseDiagnosis();
         List<Path> folders = caseFolders(tree);
         for (Path folder : folders) {
             try {
@@ -128,7 +130,7 @@ public final class GoldenRun {
                 }
                 if (caseFilter.test(VectorCase.readId(folder))) {
                     VectorCase golden = VectorCase.read(folder);
-                    CaseResult result = VectorCheck.check(golden, backend);
+                    CaseResult result = VectorCheck.check(golden, backend, diagnosis);
                     results.add(result);
                     levels.put(golden.id(), golden.level());
                     onCase.accept(result);

@@ -79,7 +79,7 @@ public final class GoldenTensor {
         return toInts(rowValues(index));
     }
 
-    void requireRank(int rank) throws GoldenFormatException {
+    public void requireRank(int rank) throws GoldenFormatException {
         if (shape.length != rank) {
             throw new GoldenFormatException(file, "tensor " + name + " has shape " + Arrays.toString(shape) + ", but " + rank
                     + " axes are needed here", "record it again, or leave the case out with --filter");

@@ -3,8 +3,6 @@ package org.dhsa.golden;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.Arrays;
-import java.util.OptionalDouble;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 import org.dhsa.forward.Probe;
 import org.dhsa.model.BoundaryPredictorWeights;
@@ -27,16 +25,7 @@ final class PredictBoundariesCheck implements FamilyCheck {
         int window = golden.intOf("w");
         BoundaryPredictorWeights predictor = GoldenModel.predictor(golden.folder().resolve(weights), golden.optionalInt("heads"), window);
         int chunks = golden.intOf("num_chunks");
-        OptionalDouble theta = golden.optionalDouble("theta");
-        OptionalInt instruction = golden.optionalInt("ins");
-        int nms = Upstream.nmsWindow(golden, "nms");
-        boolean smooth = golden.booleanOf("smooth");
-        DhsaConfig low = Upstream.config(golden, c -> {
-            c.theta = theta;
-            c.nmsWindow = nms;
-            c.instructionTokens = instruction;
-            c.smoothEnds = smooth;
-        });
+        DhsaConfig low = Upstream.suppression(golden);
         DhsaConfig high = low.with(c -> c.tieOrder = DhsaConfig.TieOrder.HIGH_POSITION_FIRST);
         int batches = golden.tensor("key_states").extent(0);
         for (int b = 0; b < batches; b++) {

@@ -7,17 +7,21 @@ import java.util.Map;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
-import org.dhsa.tensor.Shape;
 
 /// What of a dump is an expected tensor, and how its arrays are to be read.
 final class ActualTensors {
 
     private static final int MOST_MESSAGES = 10;
 
-    private record Match(DumpTensor dumped, Layout layout, Shape shape) {}
+    private record Match(DumpTensor dumped, Layout layout, KnownTensor known) {}
+
+    /// What one call of a stage reads.
+    private record Input(TraceNode node, String tensor) {}
 
     private final Expected expected;
     private final Map<String, Match> matches = new LinkedHashMap<>();
+    private final Map<Input, Match> inputs = new LinkedHashMap<>();
+    private final Map<String, Input> names = new LinkedHashMap<>();
     private final List<String> unused = new ArrayList<>();
     private final List<String> notes = new ArrayList<>();
 
@@ -66,9 +70,38 @@ final class ActualTensors {
     private boolean match(DumpTensor dumped, NameMap.Target target, List<String> misfits) {
         String name = canonical(target.name());
         KnownTensor known = expected.tensors().get(name);
-        if (known == null || matches.containsKey(name)) {
-            return false;
+        if (known == null) {
+            Input input = stageInputs().get(target.name());
+            return input != null && !inputs.containsKey(input) && match(dumped, target, expected.tensors().get(input.tensor()), inputs, input, misfits);
         }
+        if (matches.containsKey(name)) {
+            notes.add(dumped.name() + " is " + name + " once more, after " + matches.get(name).dumped().name() + ", and is left out");
+            return true;
+        }
+        return match(dumped, target, known, matches, name, misfits);
+    }
+
+    /// What a port may dump at the entrance of a stage: `layers.0.dense-attention.query`; where a layer has several calls of the
+    /// stage, `layers.0.rms-norm.finalNorm.x`.
+    private Map<String, Input> stageInputs() {
+        if (names.isEmpty()) {
+            for (TraceNode node : expected.recipe().nodes()) {
+                long calls = expected.recipe().nodes().stream().filter(n -> n.stage() == node.stage() && n.layer() == node.layer()).count();
+                node.inputs().forEach((component, tensor) -> {
+                    if (expected.tensors().containsKey(tensor)) {
+                        names.put(ForwardTrace.name(node.layer(), node.stage(), node.role() + "." + component), new Input(node, tensor));
+                        if (calls == 1) {
+                            names.put(ForwardTrace.name(node.layer(), node.stage(), component), new Input(node, tensor));
+                        }
+                    }
+                });
+            }
+        }
+        return names;
+    }
+
+    private <K> boolean match(DumpTensor dumped, NameMap.Target target, KnownTensor known, Map<K, Match> into, K key, List<String> misfits) {
+        String name = known.name();
         if (!dumped.isFloat() && known.kind() == KnownTensor.Kind.CONTINUOUS) {
             misfits.add("tensor " + dumped.name() + " is " + dumped.dtype() + " where " + name + " needs floating-point numbers");
             return true;
@@ -76,7 +109,7 @@ final class ActualTensors {
         try {
             Layout layout = target.axes().isEmpty() ? Layout.plain(known.shape(), dumped.dims())
                     : Layout.declared(known.shape(), dumped.dims(), target.axes(), target.after(), target.joined(), expected.extents());
-            matches.put(name, new Match(dumped, layout, known.shape()));
+            into.put(key, new Match(dumped, layout, known));
             if (!layout.note().isEmpty()) {
                 notes.add(dumped.name() + " is read " + layout.note());
             }
@@ -103,10 +136,23 @@ final class ActualTensors {
         return matches.get(name).dumped().dtype();
     }
 
+    /// Whether the port dumped what this call was given.
+    boolean hasInput(TraceNode node, String tensor) {
+        return inputs.containsKey(new Input(node, tensor));
+    }
+
+    DoubleTensor input(TraceNode node, String tensor) throws GoldenFormatException {
+        return read(inputs.get(new Input(node, tensor)));
+    }
+
     DoubleTensor read(String name) throws GoldenFormatException {
-        Match match = matches.get(name);
+        return read(matches.get(name));
+    }
+
+    private static DoubleTensor read(Match match) throws GoldenFormatException {
         double[] values = match.dumped().values();
-        if (expected.tensors().get(name).isWhole()) {
+        String name = match.known().name();
+        if (match.known().isWhole()) {
             for (double v : values) {
                 if (v != Math.rint(v)) {
                     throw new GoldenFormatException(match.dumped().file(), "tensor " + match.dumped().name() + " holds " + v + " where " + name + " needs whole numbers",
@@ -114,7 +160,7 @@ final class ActualTensors {
                 }
             }
         }
-        return match.layout().apply(match.shape(), values);
+        return match.layout().apply(match.known().shape(), values);
     }
 
     /// Arrays that are no expected tensor.

@@ -5,13 +5,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Collectors;
 import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.golden.vector.CompositeSetting;
 import org.dhsa.golden.vector.StageCatalog;
 import org.dhsa.golden.vector.VectorCase;
 import org.dhsa.stage.Stage;
@@ -19,7 +20,7 @@ import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
-/// A published vector. A stage has one call, whose inputs are the case's; a composite is a row of tensors, of which only the
+/// A published vector. A stage has one call, whose inputs are the case's; a generation is a row of tensors, of which only the
 /// first inputs are known, so its stages cannot be judged one by one.
 final class CaseFolder implements Expected, Recipe {
 
@@ -39,9 +40,16 @@ final class CaseFolder implements Expected, Recipe {
             return RecordingFolder.open(path);
         }
         try {
-            CaseFolder folder = new CaseFolder(VectorCase.read(path));
+            VectorCase golden = VectorCase.read(path);
+            Optional<CompositeSetting> pass = CompositeSetting.of(golden);
+            if (pass.isPresent()) {
+                return CompositeFolder.open(golden, pass.get());
+            }
+            CaseFolder folder = new CaseFolder(golden);
             folder.build();
             return folder;
+        } catch (IllegalArgumentException e) {
+            throw new GoldenFormatException(path, e.getMessage(), "get the case again", e);
         } catch (IOException e) {
             throw new GoldenFormatException(path, "cannot be read: " + e.getMessage(), "", e);
         }
@@ -61,18 +69,14 @@ final class CaseFolder implements Expected, Recipe {
             tensors.put(e.name(), new KnownTensor(known.name(), known.shape(), known.kind(), known.baselineError(), known.ratio(), known.floor(), known.largest(), known.scores(),
                     known.allowNaN(), !e.required(), Optional.empty()));
             if (composite) {
-                add(new TraceNode(stage(e.stage()), e.layer(), Map.of(), Map.of(e.name(), e.name())));
+                add(new TraceNode(ForwardTrace.stage(e.stage()), e.layer(), Map.of(), Map.of(e.name(), e.name())));
             } else {
                 outputs.put(e.name(), e.name());
             }
         }
         if (!composite) {
-            add(new TraceNode(stage(golden.slug()), -1, inputs, outputs));
+            add(new TraceNode(ForwardTrace.stage(golden.slug()), -1, inputs, outputs));
         }
-    }
-
-    private static Stage stage(String slug) {
-        return Arrays.stream(Stage.values()).filter(s -> s.slug().equals(slug)).findFirst().orElse(Stage.LM_HEAD);
     }
 
     private void add(TraceNode node) {
@@ -106,8 +110,9 @@ final class CaseFolder implements Expected, Recipe {
 
     /// The whole case, whatever it is about.
     @Override
-    public Optional<StageCall> whole() {
-        return composite ? Optional.of(new StageCall(golden.slug(), (ObjectNode) golden.config(), golden.inputs())) : Optional.empty();
+    public Optional<Whole> whole() {
+        return composite ? Optional.of(new Whole(new StageCall(golden.slug(), (ObjectNode) golden.config(), golden.inputs()),
+                golden.expected().keySet().stream().collect(Collectors.toMap(n -> n, n -> n)))) : Optional.empty();
     }
 
     private final Map<String, DoubleTensor> read = new LinkedHashMap<>();

@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.dhsa.bug.Diagnosis;
 import org.dhsa.bug.KnownBug;
@@ -41,21 +42,39 @@ final class Diagnosing {
             return Diagnosed.unknown("no stage is wrong by itself");
         }
         try {
-            if (engine.expected().recipe().whole().isPresent()) {
-                Diagnosis whole = diagnose(engine.expected().recipe().whole().get(), engine.allOutputs(), Map.of());
-                return new Diagnosed(whole.ids(), whole.text().lines().toList());
+            Optional<Recipe.Whole> whole = engine.expected().recipe().whole();
+            if (first.node().inputs().isEmpty() && whole.isPresent()) {
+                return asOne(whole.get());
             }
-            List<Diagnosis> all = new ArrayList<>();
-            for (NodeResult result : group.subList(0, Math.min(MOST_CALLS, group.size()))) {
-                all.add(diagnose(engine.call(result.node()), engine.actualOutputs(result.node()), budgets(result)));
+            Diagnosed alone = ofStage(group);
+            if (!alone.bugs().isEmpty() || whole.isEmpty()) {
+                return alone;
             }
-            if (ids(all.getFirst()).isEmpty() && !first.bridged().isEmpty()) {
-                return acrossBridge(first, all.getFirst());
-            }
-            return together(first.node().stage(), all);
+            Diagnosed all = asOne(whole.get());
+            return all.bugs().isEmpty() ? alone : all;
         } catch (IllegalArgumentException | GoldenFormatException e) {
             return Diagnosed.unknown(e.getMessage());
         }
+    }
+
+    /// The whole run with each mistake in it, against everything that ACTUAL has.
+    private Diagnosed asOne(Recipe.Whole whole) throws GoldenFormatException {
+        Diagnosis found = diagnose(whole.call(), engine.actual(whole.tensors()), Map.of());
+        List<String> bugs = new ArrayList<>(ids(found));
+        found.second().ifPresent(second -> bugs.addAll(ids(second)));
+        return new Diagnosed(bugs, found.text().lines().toList());
+    }
+
+    private Diagnosed ofStage(List<NodeResult> group) throws GoldenFormatException {
+        NodeResult first = group.getFirst();
+        List<Diagnosis> all = new ArrayList<>();
+        for (NodeResult result : group.subList(0, Math.min(MOST_CALLS, group.size()))) {
+            all.add(diagnose(engine.call(result.node()), engine.actualOutputs(result.node()), budgets(result)));
+        }
+        if (ids(all.getFirst()).isEmpty() && !first.bridged().isEmpty()) {
+            return acrossBridge(first, all.getFirst());
+        }
+        return together(first.node().stage(), all);
     }
 
     private static Diagnosis diagnose(StageCall call, Map<String, DoubleTensor> outputs, Map<String, Double> budgets) {

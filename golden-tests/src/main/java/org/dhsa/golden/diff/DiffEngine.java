@@ -7,8 +7,10 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.dhsa.backend.Backend;
 import org.dhsa.bug.KnownBug;
 import org.dhsa.bug.StageRun;
@@ -17,6 +19,7 @@ import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
 /// Walks the stages in order, compares every tensor that ACTUAL has, and judges each stage after the first divergence by itself:
@@ -103,6 +106,7 @@ final class DiffEngine implements AutoCloseable {
                 if (want == null) {
                     continue;
                 }
+                want = underNamesOf(expected.tensors().get(name), want);
                 KnownTensor known = expected.tensors().get(name);
                 alone.add(known.kind() == KnownTensor.Kind.SELECTION ? selectionAlone(name, want, actual.read(name), call)
                         : TensorDiff.numbers(name, want, actual.read(name), localBudget(known, want, single.get(name))));
@@ -115,6 +119,20 @@ final class DiffEngine implements AutoCloseable {
         NodeResult.Cause cause = guilty ? diverged ? NodeResult.Cause.OWN : NodeResult.Cause.FIRST
                 : differs ? NodeResult.Cause.FOLLOWS : NodeResult.Cause.SAME;
         return new NodeResult(node, compared, missing, alone, "", List.copyOf(bridged), cause);
+    }
+
+    /// A vector may call an axis otherwise than the stage does: a chunk of queries is a query block.
+    private static DoubleTensor underNamesOf(KnownTensor known, DoubleTensor x) {
+        Shape shape = known.shape();
+        if (shape.names().equals(x.shape().names()) || shape.rank() != x.shape().rank()) {
+            return x;
+        }
+        Object[] axes = new Object[2 * shape.rank()];
+        for (int a = 0; a < shape.rank(); a++) {
+            axes[2 * a] = shape.name(a);
+            axes[2 * a + 1] = x.shape().extent(a);
+        }
+        return x.reshape(Shape.of(axes));
     }
 
     Expected expected() {
@@ -131,6 +149,9 @@ final class DiffEngine implements AutoCloseable {
             @Override
             public DoubleTensor tensor(String name) throws GoldenFormatException {
                 Optional<TraceNode> producer = expected.recipe().producer(name);
+                if (actual.hasInput(node, name)) {
+                    return actual.input(node, name);
+                }
                 return actual.has(name) || producer.isEmpty() ? actualTensor(name).value() : through(producer.get(), bug, variant).get(name);
             }
 
@@ -153,6 +174,9 @@ final class DiffEngine implements AutoCloseable {
         return expected.recipe().call(node, new TensorSource() {
             @Override
             public DoubleTensor tensor(String name) throws GoldenFormatException {
+                if (actual.hasInput(node, name)) {
+                    return actual.input(node, name);
+                }
                 Computed found = actualTensor(name);
                 bridged.addAll(found.by());
                 return found.value();
@@ -215,14 +239,18 @@ final class DiffEngine implements AutoCloseable {
         if (known.kind() == KnownTensor.Kind.EXACT) {
             return Budget.EXACT;
         }
-        double worst = 0;
-        for (int i = 0; i < truth.data().length && single.data().length == truth.data().length; i++) {
-            double error = Math.abs(truth.data()[i] - single.data()[i]);
-            worst = Double.isFinite(error) ? Math.max(worst, error) : worst;
-        }
+        double worst = worstError(truth, single).orElse(0);
         double largest = largest(truth);
         return Budget.measured(Export.RATIO, worst, Export.FLOOR_ROUNDINGS * Budget.FLOAT32 * largest, largest, arithmetic(known.name()),
                 "error of the float32 stage on these inputs");
+    }
+
+    /// Worst finite error; empty if the two have not the same number of values.
+    static OptionalDouble worstError(DoubleTensor truth, DoubleTensor single) {
+        double[] want = truth.data();
+        double[] have = single.data();
+        return want.length != have.length ? OptionalDouble.empty()
+                : OptionalDouble.of(IntStream.range(0, want.length).mapToDouble(i -> Math.abs(want[i] - have[i])).filter(Double::isFinite).max().orElse(0));
     }
 
     /// Lists against EXPECTED's, with EXPECTED's scores.
@@ -255,33 +283,32 @@ final class DiffEngine implements AutoCloseable {
         return evidence;
     }
 
-    private static double largest(DoubleTensor x) {
+    static double largest(DoubleTensor x) {
         return Arrays.stream(x.data()).filter(Double::isFinite).map(Math::abs).max().orElse(0);
     }
 
     /// Error of one tensor for a picture, against the truth that the finding was judged by.
     Optional<HeatMap> heatMap(NodeResult result, TensorDiff diff) throws GoldenFormatException {
         DoubleTensor have = actual.read(diff.name());
-        DoubleTensor want = result.alone().contains(diff) ? outputs(result.node(), call(result.node()).on(reference)).get(diff.name()) : expected.tensor(diff.name());
+        DoubleTensor want = !result.alone().contains(diff) ? expected.tensor(diff.name())
+                : underNamesOf(expected.tensors().get(diff.name()), outputs(result.node(), call(result.node()).on(reference)).get(diff.name()));
         return HeatMap.of(want, have, diff.budget().error());
     }
 
     /// ACTUAL's results of a stage under the names of the contract.
     Map<String, DoubleTensor> actualOutputs(TraceNode node) throws GoldenFormatException {
+        return actual(node.outputs());
+    }
+
+    /// What ACTUAL has of these tensors.
+    ///
+    /// @param names in the contract, and of the tensor
+    Map<String, DoubleTensor> actual(Map<String, String> names) throws GoldenFormatException {
         Map<String, DoubleTensor> outputs = new LinkedHashMap<>();
-        for (Map.Entry<String, String> out : node.outputs().entrySet()) {
+        for (Map.Entry<String, String> out : names.entrySet()) {
             if (actual.has(out.getValue())) {
                 outputs.put(out.getKey(), actual.read(out.getValue()));
             }
-        }
-        return outputs;
-    }
-
-    /// Everything that ACTUAL has and a stage makes.
-    Map<String, DoubleTensor> allOutputs() throws GoldenFormatException {
-        Map<String, DoubleTensor> outputs = new LinkedHashMap<>();
-        for (TraceNode node : expected.recipe().nodes()) {
-            outputs.putAll(actualOutputs(node));
         }
         return outputs;
     }

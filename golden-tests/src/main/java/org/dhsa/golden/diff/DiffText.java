@@ -22,7 +22,7 @@ final class DiffText {
         line(coverage());
         result.notes().stream().limit(4).forEach(note -> line("note: " + note));
         if (result.notes().size() > 4) {
-            line("note: and " + (result.notes().size() - 4) + " more arrays read in another layout");
+            line("note: and " + (result.notes().size() - 4) + " more such notes");
         }
         line("");
         if (!result.differs()) {

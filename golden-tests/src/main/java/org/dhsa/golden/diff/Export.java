@@ -4,15 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -20,6 +16,7 @@ import java.util.Set;
 import java.util.function.Predicate;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
+import org.dhsa.golden.vector.VectorTensor;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;
@@ -129,7 +126,7 @@ public final class Export {
 
     private void pass(int[] ids, AttentionMode mode, Gemma2Weights weights, Backend backend, Probe probe) {
         Gemma2Forward.Session session = new Gemma2Forward(trace.setting().config(), weights, backend, trace.setting().scale()).open(mode, probe);
-        if (trace.setting().lastLogitsOnly()) {
+        if (trace.setting().lastLogits() > 0) {
             session.prefill(ids);
         } else {
             session.prefillAllLogits(ids);
@@ -158,7 +155,7 @@ public final class Export {
             WeightTensor w = weights.get(name);
             ObjectNode node = used.putObject(name).put("dtype", w.dtype().name());
             node.set("shape", Json.MAPPER.valueToTree(w.dims()));
-            node.put("sha256", sha256(w.bytes()));
+            node.put("sha256", VectorTensor.sha256(w.bytes()));
         }
         var order = root.putArray("order");
         for (TraceNode node : trace.nodes()) {
@@ -206,7 +203,7 @@ public final class Export {
         ObjectNode entry = Json.object().put("file", file).put("dtype", dtype.name());
         entry.set("axes", Json.MAPPER.valueToTree(shape.names()));
         entry.set("shape", Json.MAPPER.valueToTree(dims));
-        entry.put("sha256", sha256(MemorySegment.ofArray(bytes.array())));
+        entry.put("sha256", VectorTensor.sha256(MemorySegment.ofArray(bytes.array())));
         ObjectNode comparison = entry.putObject("comparison");
         if (name.endsWith("selectedKeys")) {
             comparison.put("kind", "selection").put("scores", name.replace("top-k-selection.selectedKeys", "upsampling.tokenScores"));
@@ -229,21 +226,6 @@ public final class Export {
             return file.tensor(name).widen(axes);
         } catch (IOException | WeightsFormatException e) {
             throw new UncheckedIOException(new IOException(e.getMessage(), e));
-        }
-    }
-
-    static String sha256(MemorySegment bytes) {
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            byte[] piece = new byte[1 << 20];
-            for (long at = 0; at < bytes.byteSize(); at += piece.length) {
-                int n = (int) Math.min(piece.length, bytes.byteSize() - at);
-                MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, at, piece, 0, n);
-                digest.update(piece, 0, n);
-            }
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException(e);
         }
     }
 

@@ -5,14 +5,17 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.dhsa.cli.Json;
 import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.golden.vector.VectorTensor;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.Gemma2Config;
@@ -27,16 +30,18 @@ import org.dhsa.weights.SafetensorsFile;
 import org.dhsa.weights.WeightsFormatException;
 
 /// A folder that [Export] wrote. Tensors and weights are read when they are needed, and their hashes are checked then.
-final class ExportFolder implements Expected {
+final class ExportFolder extends TracedFolder {
 
     private final Path path;
     private final JsonNode json;
     private final ForwardTrace trace;
-    private final Map<String, KnownTensor> tensors = new LinkedHashMap<>();
+    /// Weights whose hash was found right.
+    private final Set<String> verified = new HashSet<>();
     private final List<AutoCloseable> open = new ArrayList<>();
     private Map<String, WeightTensor> weights = Map.of();
 
     private ExportFolder(Path path, JsonNode json, ForwardTrace trace) {
+        super(path, trace);
         this.path = path;
         this.json = json;
         this.trace = trace;
@@ -82,7 +87,7 @@ final class ExportFolder implements Expected {
                 predictor = Optional.of(predictor(path, new SettingJson(index, json.get("predictor")), json.get("predictor")));
             }
         }
-        return new ForwardTrace.Setting(model.model(), model.scale(), dhsa, predictor, json.path("tokens").size(), json.path("lastLogitsOnly").asBoolean());
+        return new ForwardTrace.Setting(model.model(), model.scale(), dhsa, predictor, json.path("tokens").size(), json.path("lastLogitsOnly").asBoolean() ? 1 : 0);
     }
 
     private static BoundaryPredictorWeights predictor(Path path, SettingJson named, JsonNode json) throws GoldenFormatException {
@@ -105,9 +110,9 @@ final class ExportFolder implements Expected {
             if (!Files.isRegularFile(path.resolve(node.path("file").asText("")))) {
                 throw new GoldenFormatException(path.resolve(node.path("file").asText("")), "is missing, though " + Export.INDEX + " lists it", "copy the export folder whole");
             }
-            tensors.put(name, known(name, shape(index, name, node), node.path("comparison"), false));
+            tensors().put(name, known(name, shape(index, name, node), node.path("comparison"), false));
         }
-        if (tensors.isEmpty()) {
+        if (tensors().isEmpty()) {
             throw new GoldenFormatException(index, "lists no tensor", "export again");
         }
     }
@@ -159,7 +164,7 @@ final class ExportFolder implements Expected {
     @Override
     public DoubleTensor tensor(String name) throws GoldenFormatException {
         JsonNode node = json.path("tensors").path(name);
-        KnownTensor known = tensors.get(name);
+        KnownTensor known = tensors().get(name);
         if (known == null) {
             throw new GoldenFormatException(path.resolve(Export.INDEX), "tensor " + name + " was not exported", "export again with more --stages or --layers");
         }
@@ -185,7 +190,7 @@ final class ExportFolder implements Expected {
                 throw new GoldenFormatException(file, "tensor " + name + " is listed with shape " + java.util.Arrays.toString(dims) + " but stored with "
                         + java.util.Arrays.toString(stored.dims()), "copy the folder again");
             }
-            String hash = Export.sha256(stored.bytes());
+            String hash = VectorTensor.sha256(stored.bytes());
             if (!hash.equals(node.path("sha256").asText())) {
                 throw new GoldenFormatException(file, "tensor " + name + " has the SHA-256 " + hash + " where " + node.path("sha256").asText("none") + " is listed",
                         "the file was changed or damaged; copy the folder again");
@@ -211,61 +216,17 @@ final class ExportFolder implements Expected {
             throw new GoldenFormatException(path, "the weight " + name + " is not in the export", "name the model with --model");
         }
         String listed = json.path("weights").path(name).path("sha256").asText("");
-        if (!listed.isEmpty() && !listed.equals(Export.sha256(weight.bytes()))) {
+        if (!listed.isEmpty() && verified.add(name) && !listed.equals(VectorTensor.sha256(weight.bytes()))) {
+            verified.remove(name);
             throw new GoldenFormatException(path, "the weight " + name + " is not the one that was exported with (its SHA-256 differs)", "name the model that was exported");
         }
         return PredictorTensors.tensor(weight);
     }
 
     @Override
-    public Path path() {
-        return path;
-    }
-
-    @Override
     public String description() {
         Gemma2Config c = trace.setting().config();
         return "export of a model with " + c.numHiddenLayers() + " layers, " + trace.setting().length() + " tokens, " + json.path("mode").asText() + " attention";
-    }
-
-    @Override
-    public Recipe recipe() {
-        return trace;
-    }
-
-    @Override
-    public Map<String, KnownTensor> tensors() {
-        return tensors;
-    }
-
-    @Override
-    public Map<String, String> aliases() {
-        return aliases(trace);
-    }
-
-    /// `layers.0.inputLayernorm` for `layers.0.rms-norm.inputLayernorm`, as the vectors of whole models have it.
-    static Map<String, String> aliases(ForwardTrace trace) {
-        Map<String, String> aliases = new LinkedHashMap<>();
-        for (TraceNode node : trace.nodes()) {
-            for (String name : node.tensors()) {
-                boolean unrotated = node.stage() == org.dhsa.stage.Stage.QKV_PROJECTION && !name.endsWith(".value");
-                if (!unrotated) {
-                    aliases.put((node.layer() < 0 ? "" : "layers." + node.layer() + ".") + name.substring(name.lastIndexOf('.') + 1), name);
-                }
-            }
-        }
-        return aliases;
-    }
-
-    @Override
-    public Map<String, Integer> extents() {
-        Gemma2Config c = trace.setting().config();
-        return Map.of("heads", c.numAttentionHeads(), "kvHeads", c.numKeyValueHeads(), "headDim", c.headDim(), "modelDim", c.hiddenSize());
-    }
-
-    @Override
-    public int layers() {
-        return trace.setting().config().numHiddenLayers();
     }
 
     @Override

@@ -40,21 +40,104 @@ public final class ForwardTrace implements Recipe {
     ///
     /// @param dhsa          empty for dense attention
     /// @param predictor     empty when the boundaries are given
-    /// @param lastLogitsOnly final norm and head see the last position only
+    /// @param lastLogits    final norm and head see this many positions, the last ones; 0 for all
     public record Setting(Gemma2Config config, EmbeddingScale scale, Optional<DhsaConfig> dhsa, Optional<BoundaryPredictorWeights> predictor,
-                   int length, boolean lastLogitsOnly) {}
+                   int length, int lastLogits) {}
 
     private final Setting setting;
     private final List<TraceNode> nodes = new ArrayList<>();
     private final Map<String, TraceNode> producers = new LinkedHashMap<>();
 
+    /// Parameters of single calls that differ from the setting's, by the call's first tensor.
+    private final Map<String, ObjectNode> own = new LinkedHashMap<>();
+    /// Window of calls that belong to no layer; 0 for none.
+    private final int window;
+
+    /// The whole model.
     ForwardTrace(Setting setting) {
-        this.setting = setting;
+        this(setting, 0);
         build();
+    }
+
+    private ForwardTrace(Setting setting, int window) {
+        this.setting = setting;
+        this.window = window;
+    }
+
+    /// One decoder layer on the given `x`.
+    static ForwardTrace layer(Setting setting, int layer) {
+        ForwardTrace trace = new ForwardTrace(setting, 0);
+        trace.layer(layer, "x");
+        return trace;
+    }
+
+    /// Sparse attention of one layer on the given `query`, `key` and `value`, after the rotation.
+    ///
+    /// @param window 0 for a global layer
+    /// @param attend false to end with the selected keys
+    static ForwardTrace chain(Setting setting, int window, boolean attend) {
+        ForwardTrace trace = new ForwardTrace(setting, window);
+        trace.sparse(-1, "query", "key", "value");
+        if (!attend) {
+            trace.nodes.removeIf(node -> node.stage() == Stage.SPARSE_ATTENTION);
+            trace.producers.values().removeIf(node -> node.stage() == Stage.SPARSE_ATTENTION);
+        }
+        return trace;
+    }
+
+    /// From keys to boundaries.
+    static ForwardTrace boundaries(Setting setting) {
+        ForwardTrace trace = new ForwardTrace(setting, 0);
+        trace.predicted(-1, "key");
+        return trace;
+    }
+
+    /// Parameters of one call that are not the setting's.
+    ObjectNode own(TraceNode node) {
+        return own.computeIfAbsent(node.tensors().getFirst(), tensor -> Json.object());
+    }
+
+    /// The same call once more with parameters of its own.
+    ObjectNode again(TraceNode node, String tensor) {
+        add(new TraceNode(node.stage(), node.layer(), node.inputs(), Map.of(node.outputs().keySet().iterator().next(), tensor)));
+        return own(nodes.getLast());
+    }
+
+    /// Names one more result of the stage; a new call, of which nothing but the result is known, where there is no such stage.
+    void result(Stage stage, int layer, String component, String tensor) {
+        Optional<TraceNode> found = nodes.stream().filter(n -> n.stage() == stage && n.layer() == layer).findFirst();
+        Map<String, String> outputs = new LinkedHashMap<>(found.map(TraceNode::outputs).orElse(Map.of()));
+        outputs.put(component, tensor);
+        TraceNode node = new TraceNode(stage, layer, found.map(TraceNode::inputs).orElse(Map.of()), outputs);
+        found.ifPresentOrElse(old -> nodes.set(nodes.indexOf(old), node), () -> nodes.add(node));
+        node.tensors().forEach(name -> producers.put(name, node));
+    }
+
+    private void add(TraceNode node) {
+        nodes.add(node);
+        node.tensors().forEach(tensor -> producers.put(tensor, node));
     }
 
     Setting setting() {
         return setting;
+    }
+
+    private Optional<Whole> whole = Optional.empty();
+    private boolean wholeFinalNorm;
+
+    /// The head alone sees the last positions only.
+    ForwardTrace withWholeFinalNorm() {
+        wholeFinalNorm = true;
+        return this;
+    }
+
+    void whole(Whole all) {
+        whole = Optional.of(all);
+    }
+
+    @Override
+    public Optional<Whole> whole() {
+        return whole;
     }
 
     @Override
@@ -70,6 +153,11 @@ public final class ForwardTrace implements Recipe {
     /// `layers.0.rms-norm.inputLayernorm`.
     static String name(int layer, Stage stage, String tensor) {
         return (layer < 0 ? "" : "layers." + layer + ".") + stage.slug() + "." + tensor;
+    }
+
+    /// @throws IllegalArgumentException if there is no stage of this slug
+    static Stage stage(String slug) {
+        return Arrays.stream(Stage.values()).filter(s -> s.slug().equals(slug)).findFirst().orElseThrow(() -> new IllegalArgumentException("there is no stage " + slug));
     }
 
     static boolean isWeight(String name) {
@@ -109,15 +197,14 @@ public final class ForwardTrace implements Recipe {
         DhsaConfig dhsa = setting.dhsa().orElseThrow();
         String boundaries = GIVEN_BOUNDARIES;
         if (setting.predictor().isPresent()) {
-            int owner = dhsa.shareBoundaries() ? 0 : l;
+            int owner = dhsa.shareBoundaries() && l > 0 ? 0 : l;
             boundaries = name(owner, Stage.NON_MAXIMUM_SUPPRESSION, "boundaries");
             if (owner == l) {
-                String logits = node(Stage.BOUNDARY_PREDICTION, l, List.of("key", key), "logits", "boundaryLogits");
-                node(Stage.NON_MAXIMUM_SUPPRESSION, l, List.of("logits", logits), "filled", "filled", "boundaries", "boundaries");
+                predicted(l, key);
             }
         }
         String keyChunks = node(Stage.CHUNK_REPRESENTATION, l, List.of("states", key, "segments", boundaries), "chunks", "keyChunks");
-        int chooser = dhsa.shareMasks() ? l % 2 : l;
+        int chooser = dhsa.shareMasks() && l >= 0 ? l % 2 : l;
         String selected = name(chooser, Stage.TOP_K_SELECTION, "selectedKeys");
         if (chooser == l && denseFrom() > 0) {
             String queryChunks = node(Stage.CHUNK_REPRESENTATION, l, List.of("states", query, "boundaries", boundaries), "chunks", "queryChunks");
@@ -132,15 +219,18 @@ public final class ForwardTrace implements Recipe {
         return node(Stage.SPARSE_ATTENTION, l, inputs, "context", "context");
     }
 
+    private void predicted(int l, String key) {
+        String logits = node(Stage.BOUNDARY_PREDICTION, l, List.of("key", key), "logits", "boundaryLogits");
+        node(Stage.NON_MAXIMUM_SUPPRESSION, l, List.of("logits", logits), "filled", "filled", "boundaries", "boundaries");
+    }
+
     private String node(Stage stage, int layer, List<String> inputs, String... outputs) {
         Map<String, String> in = pairs(inputs);
         Map<String, String> out = new LinkedHashMap<>();
         for (int o = 0; o < outputs.length; o += 2) {
             out.put(outputs[o], name(layer, stage, outputs[o + 1]));
         }
-        TraceNode node = new TraceNode(stage, layer, in, out);
-        nodes.add(node);
-        out.values().forEach(tensor -> producers.put(tensor, node));
+        add(new TraceNode(stage, layer, in, out));
         return out.values().iterator().next();
     }
 
@@ -154,6 +244,9 @@ public final class ForwardTrace implements Recipe {
 
     @Override
     public StageCall call(TraceNode node, TensorSource from) throws GoldenFormatException {
+        if (node.inputs().isEmpty()) {
+            throw new IllegalArgumentException("what " + node.tensors().getFirst() + " is made from is not known");
+        }
         ObjectNode config = Json.object();
         SettingJson.write(config, setting.config(), setting.scale());
         setting.dhsa().ifPresent(dhsa -> SettingJson.write(config, dhsa));
@@ -163,7 +256,8 @@ public final class ForwardTrace implements Recipe {
             inputs.put(in.getKey(), isWeight(in.getValue()) ? from.weight(in.getValue()) : from.tensor(in.getValue()));
         }
         switch (node.stage()) {
-            case RMS_NORM -> inputs.computeIfPresent("x", (name, x) -> rows(node, x.toDouble()));
+            case RMS_NORM -> inputs.computeIfPresent("x", (name, x) -> wholeFinalNorm ? x : rows(node, x.toDouble()));
+            case LM_HEAD -> inputs.computeIfPresent("x", (name, x) -> rows(node, x.toDouble()));
             case ROTARY_EMBEDDING -> config.put("startPosition", 0);
             case DENSE_ATTENTION -> attention(config, node.layer());
             case BOUNDARY_PREDICTION -> {
@@ -199,8 +293,9 @@ public final class ForwardTrace implements Recipe {
                 }
             }
             case FEED_FORWARD -> config.put("hiddenActivation", "gelu_pytorch_tanh");
-            case EMBEDDING, QKV_PROJECTION, UPSAMPLING, OUTPUT_PROJECTION, RESIDUAL_ADD, LM_HEAD -> { }
+            case EMBEDDING, QKV_PROJECTION, UPSAMPLING, OUTPUT_PROJECTION, RESIDUAL_ADD -> { }
         }
+        config.setAll(own.getOrDefault(node.tensors().getFirst(), Json.object()));
         return new StageCall(node.stage().slug(), config, inputs);
     }
 
@@ -210,7 +305,7 @@ public final class ForwardTrace implements Recipe {
     }
 
     private void window(ObjectNode config, int layer) {
-        if (setting.config().layerKind(layer) instanceof LayerKind.Global) {
+        if (layer < 0 ? window == 0 : setting.config().layerKind(layer) instanceof LayerKind.Global) {
             config.putNull("slidingWindow");
         }
     }
@@ -241,10 +336,10 @@ public final class ForwardTrace implements Recipe {
         return keys;
     }
 
-    /// Final norm and head may see the last position only.
+    /// Final norm and head may see the last positions only.
     private DoubleTensor rows(TraceNode node, DoubleTensor x) {
         int rows = x.shape().extent("queryLen");
-        return node.layer() < 0 && setting.lastLogitsOnly() ? x.rows(rows - 1, rows) : x;
+        return node.layer() < 0 && setting.lastLogits() > 0 ? x.rows(Math.max(0, rows - setting.lastLogits()), rows) : x;
     }
 
     private static DoubleTensor renamed(DoubleTensor x, String... axes) {

@@ -85,14 +85,15 @@ record Layout(List<String> axes, int[] extents, int skip, int take, int last, St
             }
             int product = product(axis, expected, all);
             boolean lastAxis = a == want.size() - 1;
-            boolean fits = lastAxis && joined ? dims[a] >= skip + product : dims[a] == product;
+            boolean free = FREE.contains(axis) && !joined;
+            boolean fits = free || (lastAxis && joined ? dims[a] >= skip + product : dims[a] == product);
             if (!fits) {
                 throw new Misfit("has shape " + Arrays.toString(dims) + " where " + declared + " of " + expected + " is expected");
             }
-            take = product;
+            take = free ? Math.toIntExact(dims[a]) : product;
             for (String part : axis.split("\\*")) {
                 axes.add(part);
-                extents.add(expected.extent(part));
+                extents.add(free ? Math.toIntExact(dims[a]) : expected.extent(part));
             }
         }
         if (axes.size() != expected.rank() || !axes.containsAll(expected.names())) {

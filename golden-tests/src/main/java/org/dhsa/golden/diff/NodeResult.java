@@ -2,6 +2,8 @@ package org.dhsa.golden.diff;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
+import org.dhsa.golden.Verdict;
 
 /// One call of a stage after the comparison.
 ///
@@ -43,7 +45,7 @@ record NodeResult(TraceNode node, List<TensorDiff> compared, List<String> missin
 
     /// Lists of keys that exchange equal scores.
     boolean nearTie() {
-        return compared.stream().anyMatch(d -> d.verdict() == org.dhsa.golden.Verdict.NEAR_TIE);
+        return Stream.concat(compared.stream(), alone.stream()).anyMatch(d -> d.verdict() == Verdict.NEAR_TIE);
     }
 
     /// Must be mended by itself.

@@ -66,13 +66,14 @@ final class PredictorTensors {
         to.put(name, tensor(weight));
     }
 
-    /// A weight in its stored type, under numbered axes: stages look at a weight's extents only.
+    /// A weight in its stored type, under numbered axes: stages look at a weight's extents only. The bytes stay where
+    /// they are, in a mapped file as a rule.
     static Tensor tensor(WeightTensor weight) {
         Object[] axes = new Object[2 * weight.rank()];
         for (int a = 0; a < weight.rank(); a++) {
             axes[2 * a] = "axis" + a;
             axes[2 * a + 1] = Math.toIntExact(weight.dim(a));
         }
-        return VectorTensor.ofBytes(Shape.of(axes), weight.dtype(), weight.bytes().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+        return VectorTensor.of(Shape.of(axes), weight.dtype(), weight.bytes());
     }
 }

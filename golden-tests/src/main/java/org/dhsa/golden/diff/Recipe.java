@@ -1,6 +1,7 @@
 package org.dhsa.golden.diff;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.dhsa.golden.GoldenFormatException;
 
@@ -16,8 +17,13 @@ interface Recipe {
     /// The stage with its parameters and inputs out of these tensors.
     StageCall call(TraceNode node, TensorSource from) throws GoldenFormatException;
 
-    /// All of it as one call, where only the first inputs are known; empty where each stage can be called by itself.
-    default Optional<StageCall> whole() {
+    /// All of it as one call.
+    ///
+    /// @param tensors name in the contract of the composite, and the tensor
+    record Whole(StageCall call, Map<String, String> tensors) {}
+
+    /// All of it as one call, for mistakes that no stage alone shows; empty where it cannot be called so.
+    default Optional<Whole> whole() {
         return Optional.empty();
     }
 }

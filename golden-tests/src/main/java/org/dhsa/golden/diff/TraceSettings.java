@@ -16,9 +16,9 @@ public final class TraceSettings {
 
     public static ForwardTrace.Setting of(Gemma2Config config, EmbeddingScale scale, AttentionMode mode, int length, boolean lastLogitsOnly) {
         return switch (mode) {
-            case AttentionMode.Dense() -> new ForwardTrace.Setting(config, scale, Optional.empty(), Optional.empty(), length, lastLogitsOnly);
+            case AttentionMode.Dense() -> new ForwardTrace.Setting(config, scale, Optional.empty(), Optional.empty(), length, lastLogitsOnly ? 1 : 0);
             case AttentionMode.Dhsa d -> new ForwardTrace.Setting(config, scale, Optional.of(d.config()), d.boundaries().isPresent() ? Optional.empty() : d.predictor(),
-                    length, lastLogitsOnly);
+                    length, lastLogitsOnly ? 1 : 0);
         };
     }
 

@@ -17,6 +17,7 @@ import java.util.stream.Stream;
 import org.dhsa.golden.CaseResult;
 import org.dhsa.golden.Comparison;
 import org.dhsa.golden.Verdict;
+import org.dhsa.golden.vector.CaseDiagnosis;
 import org.dhsa.golden.vector.VectorCase;
 import org.dhsa.golden.vector.VectorCheck;
 import org.dhsa.golden.vector.VectorTensor;
@@ -47,6 +48,7 @@ public final class ForeignProgram {
 
     private final String command;
     private final Duration timeout;
+    private final CaseDiagnosis diagnosis = new CaseDiagnosis();
 
     public ForeignProgram(String command, Duration timeout) {
         if (command.isBlank()) {
@@ -125,7 +127,7 @@ public final class ForeignProgram {
         return dims;
     }
 
-    private static CaseResult compare(VectorCase golden, Path out, Path said) throws IOException {
+    private CaseResult compare(VectorCase golden, Path out, Path said) throws IOException {
         if (!Files.isRegularFile(out)) {
             return error(golden, "ended with exit code 0 and wrote no " + out.getFileName() + tail(said));
         }
@@ -139,7 +141,7 @@ public final class ForeignProgram {
         } catch (WeightsFormatException | UnreadableOutput | IllegalArgumentException | ArithmeticException e) {
             return error(golden, "wrote a file that cannot be used: " + e.getMessage().replace(out.toString(), "OUT_FILE"));
         }
-        return VectorCheck.judge(golden, actual);
+        return VectorCheck.judge(golden, actual, diagnosis);
     }
 
     /// Axes get numbers for names: a comparison looks at extents.

@@ -12,10 +12,7 @@ import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.LocalDateTime;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -24,6 +21,7 @@ import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 import org.dhsa.golden.GoldenFormatException;
+import org.dhsa.golden.vector.VectorTensor;
 
 /// The vectors as one file, for who takes them without this repository.
 ///
@@ -70,7 +68,7 @@ public final class VectorArchive {
             add(files, root.resolveSibling("schema"), "schema/");
         }
         StringBuilder sums = new StringBuilder();
-        files.forEach((path, bytes) -> sums.append(sha256(bytes)).append("  ").append(path).append('\n'));
+        files.forEach((path, bytes) -> sums.append(VectorTensor.sha256(bytes)).append("  ").append(path).append('\n'));
         files.put("SHA256SUMS", sums.toString().getBytes(StandardCharsets.UTF_8));
         return new VectorArchive("dhsa-golden-" + version, files);
     }
@@ -89,7 +87,7 @@ public final class VectorArchive {
             if (bytes == null) {
                 throw new GoldenFormatException(root.resolve(entry.getKey()), "is missing, though manifest.json lists it", "get the vectors again");
             }
-            if (!sha256(bytes).equals(entry.getValue().asText())) {
+            if (!VectorTensor.sha256(bytes).equals(entry.getValue().asText())) {
                 throw new GoldenFormatException(root.resolve(entry.getKey()), "does not have the sha256 that manifest.json states", "get the vectors again");
             }
         }
@@ -202,13 +200,5 @@ public final class VectorArchive {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         header.writeBytes(bytes);
         header.writeBytes(new byte[width - bytes.length]);
-    }
-
-    private static String sha256(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError(e);
-        }
     }
 }

@@ -42,10 +42,7 @@ final class CompositeRunner {
         Tensor x = in.tensor("x");
         Gemma2Weights.Layer weights = in.layer(layer);
         int modelDim = in.integer("hiddenSize");
-        // the layers below are never run; they stand there so that this one has its index
-        Gemma2Config config = new Gemma2Config(1, modelDim, in.integer("intermediateSize"), layer + 1, in.integer("numAttentionHeads"),
-                in.integer("numKeyValueHeads"), in.integer("headDim"), Integer.MAX_VALUE, in.number("rmsNormEps"), in.number("ropeTheta"),
-                in.integer("slidingWindow"), in.number("queryPreAttnScalar"), in.optionalNumber("attnLogitSoftcapping"), OptionalDouble.empty(), 0, List.of(), 0);
+        Gemma2Config config = in.layerModel();
         Gemma2Weights all = new Gemma2Weights(zeros(1, modelDim), Collections.nCopies(layer + 1, weights), zeros(modelDim));
         VectorProbe probe = new VectorProbe(out, l -> "");
         new Gemma2Forward(config, all, backend, EmbeddingScale.EXACT).open(new AttentionMode.Dense(), probe).layer(layer, x);
@@ -61,12 +58,9 @@ final class CompositeRunner {
     private static void chain(Backend backend, StageInputs in, Map<String, Tensor> out, boolean attend) {
         Tensor query = in.tensor("query");
         Tensor key = in.tensor("key");
-        OptionalInt window = in.optionalInteger("slidingWindow");
-        int layer = window.isPresent() ? 0 : 1;
+        Gemma2Config config = in.chainModel(attend);
+        int layer = config.numHiddenLayers() - 1;
         DhsaConfig rules = in.chain().with(b -> b.shareBoundaries = false);
-        Gemma2Config config = new Gemma2Config(1, 1, 1, layer + 1, query.shape().extent("heads"), key.shape().extent("kvHeads"),
-                query.shape().extent("headDim"), Integer.MAX_VALUE, 1e-6, 10000, window.orElse(1), attend ? in.number("queryPreAttnScalar") : 1,
-                attend ? in.optionalNumber("attnLogitSoftcapping") : OptionalDouble.empty(), OptionalDouble.empty(), 0, List.of(), 0);
         VectorProbe probe = new VectorProbe(out, l -> "");
         bare(config, backend).open(AttentionMode.Dhsa.predicted(rules, in.predictor()), probe).attend(layer, query, key, attend ? in.tensor("value") : key);
         if (!attend) {

@@ -39,7 +39,7 @@ final class Diagnoses {
     /// @param tensors those that leave their budget
     private record Shown(String caseId, String slug, Map<String, VectorTensor> tensors, boolean alone) {
         long bytes() {
-            return tensors.values().stream().mapToLong(t -> t.bytes().length).sum();
+            return tensors.values().stream().mapToLong(t -> t.byteSize()).sum();
         }
     }
 

@@ -284,6 +284,22 @@ final class StageInputs {
                 optionalNumber("finalLogitSoftcapping"), 0, List.of(), 0);
     }
 
+    /// A decoder layer as the last of a model. The layers below are never run; they stand there so that this one has its index.
+    Gemma2Config layerModel() {
+        return new Gemma2Config(1, integer("hiddenSize"), integer("intermediateSize"), integer("layer") + 1, integer("numAttentionHeads"),
+                integer("numKeyValueHeads"), integer("headDim"), Integer.MAX_VALUE, number("rmsNormEps"), number("ropeTheta"),
+                integer("slidingWindow"), number("queryPreAttnScalar"), optionalNumber("attnLogitSoftcapping"), OptionalDouble.empty(), 0, List.of(), 0);
+    }
+
+    /// A model of which only the attention of the last layer is used: the first, a local one, or the second, a global one.
+    Gemma2Config chainModel(boolean attend) {
+        OptionalInt window = optionalInteger("slidingWindow");
+        Shape query = tensor("query").shape();
+        return new Gemma2Config(1, 1, 1, window.isPresent() ? 1 : 2, query.extent("heads"), tensor("key").shape().extent("kvHeads"),
+                query.extent("headDim"), Integer.MAX_VALUE, 1e-6, 10000, window.orElse(1), attend ? number("queryPreAttnScalar") : 1,
+                attend ? optionalNumber("attnLogitSoftcapping") : OptionalDouble.empty(), OptionalDouble.empty(), 0, List.of(), 0);
+    }
+
     Gemma2Weights weights(int layers) {
         List<Gemma2Weights.Layer> list = new ArrayList<>();
         for (int l = 0; l < layers; l++) {

@@ -18,9 +18,9 @@ public final class VectorTensor implements Tensor {
 
     private final Shape shape;
     private final DType dtype;
-    private final byte[] bytes;
+    private final MemorySegment bytes;
 
-    private VectorTensor(Shape shape, DType dtype, byte[] bytes) {
+    private VectorTensor(Shape shape, DType dtype, MemorySegment bytes) {
         this.shape = shape;
         this.dtype = dtype;
         this.bytes = bytes;
@@ -29,8 +29,16 @@ public final class VectorTensor implements Tensor {
     /// @param bytes little-endian, row-major; shared, not copied
     /// @throws IllegalArgumentException if their number does not fit
     public static VectorTensor ofBytes(Shape shape, DType dtype, byte[] bytes) {
-        if (shape.elements() * dtype.bytes() != bytes.length) {
-            throw new IllegalArgumentException(dtype + " " + shape + " needs " + shape.elements() * dtype.bytes() + " bytes, got " + bytes.length);
+        return of(shape, dtype, MemorySegment.ofArray(bytes));
+    }
+
+    /// The bytes may lie in a mapped file, and may be more than an array holds.
+    ///
+    /// @param bytes little-endian, row-major; shared, not copied
+    /// @throws IllegalArgumentException if their number does not fit
+    public static VectorTensor of(Shape shape, DType dtype, MemorySegment bytes) {
+        if (shape.elements() * dtype.bytes() != bytes.byteSize()) {
+            throw new IllegalArgumentException(dtype + " " + shape + " needs " + shape.elements() * dtype.bytes() + " bytes, got " + bytes.byteSize());
         }
         return new VectorTensor(shape, dtype, bytes);
     }
@@ -77,18 +85,35 @@ public final class VectorTensor implements Tensor {
         return dtype;
     }
 
-    /// Little-endian, row-major; not a copy.
+    /// Little-endian, row-major, a copy.
     public byte[] bytes() {
-        return bytes;
+        return bytes.toArray(ValueLayout.JAVA_BYTE);
+    }
+
+    long byteSize() {
+        return bytes.byteSize();
     }
 
     public String sha256() {
         return sha256(bytes);
     }
 
-    static String sha256(byte[] bytes) {
+    /// In hexadecimal digits.
+    public static String sha256(byte[] bytes) {
+        return sha256(MemorySegment.ofArray(bytes));
+    }
+
+    /// In hexadecimal digits.
+    public static String sha256(MemorySegment bytes) {
         try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            byte[] piece = new byte[(int) Math.min(1 << 20, bytes.byteSize())];
+            for (long at = 0; at < bytes.byteSize(); at += piece.length) {
+                int n = (int) Math.min(piece.length, bytes.byteSize() - at);
+                MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, at, piece, 0, n);
+                digest.update(piece, 0, n);
+            }
+            return HexFormat.of().formatHex(digest.digest());
         } catch (NoSuchAlgorithmException e) {
             throw new AssertionError(e);
         }
@@ -100,17 +125,16 @@ public final class VectorTensor implements Tensor {
         for (int a = 0; a < dims.length; a++) {
             dims[a] = shape.extent(a);
         }
-        return new WeightTensor(name, dtype, dims, MemorySegment.ofArray(bytes));
+        return new WeightTensor(name, dtype, dims, bytes);
     }
 
     @Override
     public DoubleTensor toDouble() {
-        MemorySegment segment = MemorySegment.ofArray(bytes);
         double[] values = new double[Math.toIntExact(shape.elements())];
         if (dtype == DType.I64) {
             ValueLayout.OfLong layout = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < values.length; i++) {
-                values[i] = segment.get(layout, 8L * i);
+                values[i] = bytes.get(layout, 8L * i);
             }
         } else {
             WeightTensor weight = weight("values");

@@ -138,7 +138,7 @@ final class VectorWriter {
         Map<String, VectorTensor> stored = new LinkedHashMap<>();
         draft.inputs().forEach((name, input) -> {
             ObjectNode entry = entry(json.putObject(name), input.tensor());
-            if (input.generator() == null || input.tensor().bytes().length <= STORE_UP_TO_BYTES) {
+            if (input.generator() == null || input.tensor().byteSize() <= STORE_UP_TO_BYTES) {
                 entry.put("file", INPUTS);
                 stored.put(name, input.tensor());
             }

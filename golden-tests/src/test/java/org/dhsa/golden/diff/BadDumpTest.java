@@ -126,7 +126,7 @@ class BadDumpTest {
     private static String hash(double[] values) {
         java.nio.ByteBuffer bytes = java.nio.ByteBuffer.allocate(8 * values.length).order(java.nio.ByteOrder.LITTLE_ENDIAN);
         bytes.asDoubleBuffer().put(values);
-        return Export.sha256(java.lang.foreign.MemorySegment.ofArray(bytes.array()));
+        return org.dhsa.golden.vector.VectorTensor.sha256(java.lang.foreign.MemorySegment.ofArray(bytes.array()));
     }
 
     @Test

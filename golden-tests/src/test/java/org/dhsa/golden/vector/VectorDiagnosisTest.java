@@ -49,7 +49,7 @@ class VectorDiagnosisTest {
         for (int i = 0; i < values.length; i++) {
             values[i] += Math.sin(7 * i);
         }
-        CaseResult result = VectorCheck.judge(golden, Map.of("normed", DoubleTensor.of(noise.shape(), values)));
+        CaseResult result = VectorCheck.judge(golden, Map.of("normed", DoubleTensor.of(noise.shape(), values)), new CaseDiagnosis());
         assertThat(result.verdict()).isEqualTo(Verdict.FAIL);
         assertThat(result.diagnosis()).hasValueSatisfying(d -> {
             assertThat(d.ids()).isEmpty();
