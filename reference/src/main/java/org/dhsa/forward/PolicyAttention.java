@@ -64,14 +64,15 @@ final class PolicyAttention {
 
     private Tensor attend(int layer, Tensor query, LayerCache cache, int denseFrom, boolean decoding) {
         LayerKind kind = model.layerKind(layer);
-        if (mode.setting().layers() == PolicySetting.Layers.GLOBAL_ONLY && kind instanceof LayerKind.Local) {
-            return dense.attend(layer, query, cache);
-        }
         int start = cache.endPosition() - query.shape().extent("queryLen");
         AttentionRule rule = mode.policy().attentionRule(new AttentionRule(model.attentionScale(), model.attnLogitSoftcapping(),
                 Visibility.of(kind), start, cache.firstPosition()), decoding);
-        LayerSelection selection = selector.select(new LayerState(layer, model.numHiddenLayers(), kind, query, cache.keys(), rule,
-                denseFrom, decoding, backend));
+        LayerState state = new LayerState(layer, model.numHiddenLayers(), kind, query, cache.keys(), rule, denseFrom, decoding, backend);
+        if (mode.setting().layers() == PolicySetting.Layers.GLOBAL_ONLY && kind instanceof LayerKind.Local) {
+            selector.observe(state);
+            return dense.attend(layer, query, cache);
+        }
+        LayerSelection selection = selector.select(state);
         probe.selection(layer, kind, selection);
         if (selection.isShared()) {
             probe.selection(layer, kind, selection.of(0));

@@ -29,10 +29,13 @@ public interface SelectionPolicy {
 
     /// What a policy remembers while it walks through the layers of a prompt and then through the tokens after it.
     ///
-    /// Layers come in order, 0 first, once for the prompt and once for every new token. Not for several threads.
+    /// Layers come in order, 0 first, once for the prompt and once for every new token, each to [#select] or to [#observe]. Not for several threads.
     interface Selector {
 
         /// The keys that the query rows of a layer may read.
         LayerSelection select(LayerState layer);
+
+        /// A layer that the setting leaves dense, shown so that a policy may learn from it: DHSA finds its boundaries in layer 0.
+        default void observe(LayerState layer) {}
     }
 }
