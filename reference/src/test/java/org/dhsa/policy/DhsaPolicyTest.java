@@ -39,7 +39,7 @@ class DhsaPolicyTest {
         });
     }
 
-    @Property(seed = "7", tries = 150)
+    @Property(seed = "7", tries = 100)
     void isDhsaBitForBit(@ForAll @IntRange(max = 100_000) int seed, @ForAll @IntRange(min = 5, max = 24) int length) {
         DhsaConfig config = config(seed);
         BoundaryPredictorWeights predictor = TinyModel.constantPredictor(1 + seed % 2, 2);

@@ -23,7 +23,7 @@ import org.dhsa.testing.TinyModel;
 class PolicyPropertiesTest {
 
     private static final String SEED = "20251122";
-    private static final int TRIES = 40;
+    private static final int TRIES = 12;
     private static final int WINDOW = 5;
 
     private static List<SelectionPolicy> policies(int budget, int block) {
@@ -48,8 +48,8 @@ class PolicyPropertiesTest {
                 for (int b = 0; b < blocks.blocks().size(); b++) {
                     QueryBlocks.Block rows = blocks.blocks().get(b);
                     int[] keys = selection.of(h).blocks().get(b).keys();
-                    assertThat(keys).as(policy.name()).isSorted().doesNotHaveDuplicates();
-                    assertThat(Arrays.stream(keys)).as(policy.name()).allMatch(j -> j >= layer.firstVisible(rows.start()) && j < rows.end());
+                    assertThat(keys).as(policy.name()).isEqualTo(Arrays.stream(keys).filter(j -> j >= layer.firstVisible(rows.start()) && j < rows.end())
+                            .sorted().distinct().toArray());
                 }
             }
         }
@@ -162,7 +162,7 @@ class PolicyPropertiesTest {
     }
 
     /// Prompt and decoded tokens of a whole model, to the last bit.
-    @Property(seed = SEED, tries = 12)
+    @Property(seed = SEED, tries = 5)
     void aBudgetOfEverythingIsDenseAttention(@ForAll @IntRange(max = 1000) int seed, @ForAll @IntRange(min = 2, max = 16) int length,
                                              @ForAll @IntRange(min = 1, max = 4) int block) {
         int[] ids = TinyModel.tokens(seed, length);
@@ -189,7 +189,7 @@ class PolicyPropertiesTest {
     }
 
     /// The setting leaves the question's rows, and in the authors' setting all new tokens, as dense attention has them.
-    @Property(seed = SEED, tries = 12)
+    @Property(seed = SEED, tries = 5)
     void theDenseTailReadsEverything(@ForAll @IntRange(max = 1000) int seed, @ForAll @IntRange(min = 6, max = 16) int length) {
         int[] ids = TinyModel.tokens(seed, length);
         for (SelectionPolicy policy : policies(2, 2)) {
