@@ -1,5 +1,7 @@
 package org.dhsa.eval.cost;
 
+import java.util.function.IntUnaryOperator;
+import org.dhsa.model.DhsaConfig;
 import org.dhsa.policy.BlockTopKPolicy;
 import org.dhsa.policy.CachePolicy;
 import org.dhsa.policy.DensePolicy;
@@ -12,17 +14,18 @@ import org.dhsa.policy.StreamingPolicy;
 ///
 ///     dense        Σ_i min(i + 1, window)
 ///     per row      Σ_i min(i + 1, budget, window)
-///     per block    rows whose block ends within the budget read all they see; a later row reads its own block up to itself, and
-///                  budget − block earlier keys:  budget − block + (row in block) + 1
+///     per block    Σ_i min( visible(i), (row in block) + 1 + min(start of block, budget − block) )
 ///
-/// For policies that position alone decides, and on global layers, this is exact. On local layers it is an upper bound: a chosen key may
-/// leave the window before the block ends. The dense tail of a setting is not counted.
+/// A block's own keys are always in its list, so a row reads them up to itself, and budget − block earlier ones. For policies that position
+/// alone decides, and on global layers, this is exact in the corrected profile. Two kinds are upper bounds: local layers, where a chosen key may
+/// leave the window before its block ends, and oracles of several rows, where a row may not see all of its list. The dense tail of a setting
+/// is not counted.
 public final class PairModel {
 
     private PairModel() {}
 
     /// @param window keys a row of a local layer sees; 0 on global layers
-    /// @throws IllegalArgumentException if the number depends on what is in the text (a top-p oracle)
+    /// @throws IllegalArgumentException if the number depends on what is in the text: a top-p oracle, dynamic chunks of queries
     public static long pairs(SelectionPolicy policy, int length, int window) {
         if (length <= 0) {
             throw new IllegalArgumentException("length must be positive, was " + length);
@@ -32,9 +35,11 @@ public final class PairModel {
             case CachePolicy c -> rows(length, window, Integer.MAX_VALUE);
             case StreamingPolicy s -> streaming(s, length, window);
             case OraclePolicy o when o.mass() > 0 -> throw new IllegalArgumentException(o.name() + " reads as many keys as the text asks for: measure it");
-            case OraclePolicy o -> blocks(length, window, o.budget(), o.block(), false);
-            case BlockTopKPolicy b -> blocks(length, window, Math.max(b.block(), b.budget() / b.block() * b.block()), b.block(), true);
-            case DhsaPolicy d -> blocks(length, window, d.config().budget(), d.config().blockSize(), true);
+            case OraclePolicy o -> rows(length, window, o.budget());
+            case BlockTopKPolicy b -> blocks(length, window, b.block(), rows -> (Math.max(1, b.budget() / b.block()) - 1) * b.block());
+            case DhsaPolicy d when d.config().queryChunking() == DhsaConfig.QueryChunking.DYNAMIC_CHUNKS -> throw new IllegalArgumentException(
+                    "with queries=chunks the blocks are as long as the chunks of the text: measure it");
+            case DhsaPolicy d -> blocks(length, window, d.config().blockSize(), rows -> d.config().budget() - rows);
             default -> throw new IllegalArgumentException("no cost is known for the policy " + policy.name());
         };
     }
@@ -58,15 +63,17 @@ public final class PairModel {
         return pairs;
     }
 
-    /// @param ownForced the block's own keys are in its list; otherwise a row is taken to see its whole list
-    private static long blocks(int length, int window, int budget, int block, boolean ownForced) {
+    /// A block's own keys are in its list, up to the row itself; so are `earlier` keys before it, if there are as many.
+    ///
+    /// @param earlier by the number of rows in a block
+    private static long blocks(int length, int window, int block, IntUnaryOperator earlier) {
         long pairs = 0;
         for (int start = 0; start < length; start += block) {
             int end = Math.min(length, start + block);
+            long before = Math.min(start, earlier.applyAsInt(end - start));
             for (int row = start; row < end; row++) {
                 long visible = window == 0 ? row + 1 : Math.min(row + 1, window);
-                long listed = end <= budget ? visible : ownForced ? budget - (end - start) + (row - start) + 1 : budget;
-                pairs += Math.min(visible, listed);
+                pairs += Math.min(visible, before + row - start + 1);
             }
         }
         return pairs;
