@@ -44,11 +44,11 @@ class PolicyPropertiesTest {
             LayerSelection selection = select(policy, layer);
             for (int h = 0; h < layer.heads(); h++) {
                 QueryBlocks blocks = selection.of(h).queryBlocks();
-                assertThat(blocks.end()).as(policy.name()).isEqualTo(length);
+                assertThat(blocks.end()).as("%s", policy).isEqualTo(length);
                 for (int b = 0; b < blocks.blocks().size(); b++) {
                     QueryBlocks.Block rows = blocks.blocks().get(b);
                     int[] keys = selection.of(h).blocks().get(b).keys();
-                    assertThat(keys).as(policy.name()).isEqualTo(Arrays.stream(keys).filter(j -> j >= layer.firstVisible(rows.start()) && j < rows.end())
+                    assertThat(keys).as("%s", policy).isEqualTo(Arrays.stream(keys).filter(j -> j >= layer.firstVisible(rows.start()) && j < rows.end())
                             .sorted().distinct().toArray());
                 }
             }
@@ -71,7 +71,7 @@ class PolicyPropertiesTest {
                     listed += selection.keysOf(h, row, layer.rule(), length).length;
                 }
             }
-            assertThat(selection.pairs(layer.rule(), length)).as(policy.name()).isEqualTo(read).isEqualTo(listed);
+            assertThat(selection.pairs(layer.rule(), length)).as("%s", policy).isEqualTo(read).isEqualTo(listed);
         }
     }
 
@@ -79,7 +79,7 @@ class PolicyPropertiesTest {
     void theSameStatesGiveTheSameLists(@ForAll @IntRange(max = 1000) int seed, @ForAll @IntRange(min = 1, max = 30) int length) {
         LayerState layer = PolicyCases.layer(seed, length);
         for (SelectionPolicy policy : policies(6, 3)) {
-            assertThat(select(policy, layer)).as(policy.name()).isEqualTo(select(policy, layer));
+            assertThat(select(policy, layer)).as("%s", policy).isEqualTo(select(policy, layer));
         }
     }
 
@@ -97,7 +97,7 @@ class PolicyPropertiesTest {
                     int[] keys = selection.keysOf(h, row, layer.rule(), length);
                     if (keys.length > 0) {
                         double best = mass(weights, h, row, oracles[keys.length - 1].keysOf(h, row, layer.rule(), length));
-                        assertThat(mass(weights, h, row, keys)).as(policy.name()).isLessThanOrEqualTo(best + 1e-12);
+                        assertThat(mass(weights, h, row, keys)).as("%s", policy).isLessThanOrEqualTo(best + 1e-12);
                     }
                 }
             }
@@ -120,7 +120,7 @@ class PolicyPropertiesTest {
                 int[] keys = selection.of(0).blocks().get(b).keys();
                 if (keys.length > 0) {
                     LayerSelection oracle = select(OraclePolicy.block(block, keys.length), layer);
-                    assertThat(mass(weights, fixed.blocks().get(b), selection, layer)).as(policy.name())
+                    assertThat(mass(weights, fixed.blocks().get(b), selection, layer)).as("%s", policy)
                             .isLessThanOrEqualTo(mass(weights, fixed.blocks().get(b), oracle, layer) + 1e-12);
                 }
             }
@@ -156,7 +156,7 @@ class PolicyPropertiesTest {
                 default -> length;
             };
             for (BlockSelection list : select(policy, layer).of(0).blocks()) {
-                assertThat(list.keys().length).as(policy.name()).isLessThanOrEqualTo(most);
+                assertThat(list.keys().length).as("%s", policy).isLessThanOrEqualTo(most);
             }
         }
     }
@@ -173,7 +173,7 @@ class PolicyPropertiesTest {
         everything.add(OraclePolicy.topP(1));
         for (SelectionPolicy policy : everything) {
             for (Layers layers : Layers.values()) {
-                assertThat(logits(seed, new AttentionMode.Policy(policy, PolicySetting.STRICT.on(layers)), ids)).as(policy.name()).isDeepEqualTo(dense);
+                assertThat(logits(seed, new AttentionMode.Policy(policy, PolicySetting.STRICT.on(layers)), ids)).as("%s", policy).isDeepEqualTo(dense);
             }
         }
     }
