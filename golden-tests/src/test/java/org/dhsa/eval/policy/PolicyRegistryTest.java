@@ -1,0 +1,92 @@
+package org.dhsa.eval.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.dhsa.model.Profile;
+import org.dhsa.policy.BlockTopKPolicy;
+import org.dhsa.policy.ChunkScoring;
+import org.dhsa.policy.ChunkSource;
+import org.dhsa.policy.DhsaPolicy;
+import org.dhsa.policy.OraclePolicy;
+import org.dhsa.policy.StreamingPolicy;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class PolicyRegistryTest {
+
+    private static final PolicyResources SENTENCES = new PolicyResources(PolicyResources.NONE.predictor(), Set.of(7));
+
+    static Stream<String> specs() {
+        return Stream.concat(PolicyRegistry.entries().stream().map(PolicyRegistry.Entry::name).filter(n -> !n.equals("dhsa")),
+                Stream.of("dhsa:chunking=fixed-16", "dhsa:chunking=sentences,heads=each,aggregation=min-max", "dhsa:budget=512,block=64,local=16,sinks=4,chunking=labels,theta=2.5",
+                        "dhsa:chunking=fixed-8,profile=upstream,queries=chunks,masks=shared,boundaries=each,theta=none", "oracle-topp:mass=0.5,block=4,heads=shared"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("specs")
+    void aPolicysNameMakesItAgain(String spec) {
+        String name = PolicyRegistry.create(spec, SENTENCES).name();
+        assertThat(PolicyRegistry.create(name, SENTENCES)).isEqualTo(PolicyRegistry.create(spec, SENTENCES));
+        assertThat(PolicyRegistry.create(name, SENTENCES).name()).isEqualTo(name);
+    }
+
+    @Test
+    void parametersReachThePolicy() {
+        assertThat(PolicyRegistry.create("streaming:sinks=3,window=20,block=5", SENTENCES)).isEqualTo(new StreamingPolicy(3, 20, 5));
+        assertThat(PolicyRegistry.create("sliding:window=9", SENTENCES)).isEqualTo(new StreamingPolicy(0, 9, 1));
+        assertThat(PolicyRegistry.create("block-topk:budget=96,block=32,heads=each", SENTENCES)).isEqualTo(new BlockTopKPolicy(32, 96, false));
+        assertThat(PolicyRegistry.create("oracle-block:budget=64", SENTENCES)).isEqualTo(OraclePolicy.block(8, 64));
+        DhsaPolicy dhsa = (DhsaPolicy) PolicyRegistry.create("dhsa:budget=200,block=20,local=5,sinks=3,chunking=fixed-32,aggregation=sum,nms=4,beta=2", SENTENCES);
+        assertThat(dhsa.chunks()).isEqualTo(new ChunkSource.Fixed(32));
+        assertThat(dhsa.scoring()).isEqualTo(ChunkScoring.SUM);
+        assertThat(List.of(dhsa.config().budget(), dhsa.config().decodeBudget(), dhsa.config().blockSize(), dhsa.config().localTokens(), dhsa.config().globalTokens(),
+                dhsa.config().nmsWindow(), dhsa.config().chunkBeta())).containsExactly(200, 200, 20, 5, 3, 4, 2);
+        assertThat(((DhsaPolicy) PolicyRegistry.create("dhsa:chunking=fixed-16,profile=upstream", SENTENCES)).config().quirks()).isEqualTo(Profile.UPSTREAM.quirks());
+    }
+
+    /// At the published budget the defaults are the published sizes.
+    @Test
+    void defaultsShrinkWithTheBudget() {
+        DhsaPolicy published = (DhsaPolicy) PolicyRegistry.create("dhsa:budget=1024,chunking=fixed-16", SENTENCES);
+        assertThat(List.of(published.config().blockSize(), published.config().localTokens(), published.config().globalTokens())).containsExactly(128, 128, 128);
+        DhsaPolicy small = (DhsaPolicy) PolicyRegistry.create("dhsa:budget=64,chunking=fixed-16", SENTENCES);
+        assertThat(List.of(small.config().blockSize(), small.config().localTokens(), small.config().globalTokens())).containsExactly(8, 8, 8);
+    }
+
+    @Test
+    void oneBudgetForAll() {
+        assertThat(PolicyRegistry.withBudget("dense", 64)).isEqualTo("dense");
+        assertThat(PolicyRegistry.withBudget("sliding:block=4", 64)).isEqualTo("sliding:block=4,window=64");
+        assertThat(PolicyRegistry.withBudget("streaming:sinks=8", 64)).isEqualTo("streaming:sinks=8,window=56");
+        assertThat(PolicyRegistry.withBudget("dhsa:budget=1,chunking=fixed-16", 64)).isEqualTo("dhsa:budget=64,chunking=fixed-16");
+        assertThatIllegalArgumentException().isThrownBy(() -> PolicyRegistry.withBudget("dense", 0)).withMessage("the budget must be positive, was 0");
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @CsvSource(delimiter = '|', value = {
+        "slidng:window=4 | unknown policy \"slidng\"; near names: sliding",
+        "dhsa:buget=4 | unknown parameter of dhsa \"buget\"; near names: budget",
+        "dense:budget=4 | dense takes no parameters, was given budget",
+        "sliding:window | \"window\" is not written key=value",
+        "sliding:window=4,window=5 | window is given twice",
+        "sliding:window=0 | sliding: window must be a whole number, at least 1, was 0",
+        "sliding:window=many | sliding: window must be a whole number, at least 1, was many",
+        "dhsa:chunking=fixed-0 | chunking=fixed-N must be a whole number, at least 1, was 0",
+        "dhsa:chunking=magic | chunking must be one of predicted, fixed-N, random, sentences, labels, was magic",
+        "dhsa:chunking=predicted | need a boundary predictor",
+        "dhsa:chunking=fixed-4,aggregation=media | aggregation must be one of mean-sqrt, mean,",
+        "dhsa:chunking=fixed-4,budget=8,block=16 | budget must be at least blockSize",
+        "oracle-topp:mass=1.5 | a mass above 0 and at most 1",
+        "oracle-topp:mass=much | mass must be a number, was much",
+        "h2o:budget=16,window=8 | budget must exceed twice the window",
+        "snapkv:budget=64,kernel=4 | kernel must be odd, was 4"})
+    void whatIsWrongIsNamed(String spec, String message) {
+        assertThatIllegalArgumentException().isThrownBy(() -> PolicyRegistry.create(spec, PolicyResources.NONE)).withMessageContaining(message);
+    }
+}
