@@ -209,10 +209,17 @@ final class TiledAttention {
                 int count = Math.min(KEY_BLOCK, rows.length - from);
                 float[] data = locate(keys, head / groups, rows, from, count, scratch[worker]);
                 for (int n = 0; n < count; n++) {
-                    float dot = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].keyOffsets[n], headDim);
-                    weights[from + n] = (float) rule.logit(dot);
-                    max = Math.max(max, weights[from + n]);
+                    weights[from + n] = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].keyOffsets[n], headDim);
                 }
+            }
+            float scale = (float) rule.scale();
+            if (rule.softCap().isPresent()) {
+                kernels.cap(weights, 0, weights.length, scale, (float) rule.softCap().getAsDouble());
+                scale = 1;
+            }
+            for (int n = 0; n < weights.length; n++) {
+                weights[n] *= scale;
+                max = Math.max(max, weights[n]);
             }
             float sum = 0;
             for (int n = 0; n < rows.length; n++) {
