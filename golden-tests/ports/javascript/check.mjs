@@ -4,7 +4,7 @@
 //
 // Put your own code in the place of the three functions in STAGES. Exit code: 0 everything compared agrees, 1 something differs,
 // 2 a file is missing or is not what its hash says.
-import { readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { load, readCase } from "./golden-vectors.mjs";
 
@@ -73,6 +73,8 @@ function compare(rule, got, want, all) {             // -> [verdict, index, erro
   return [error <= budget ? "pass" : "fail", worst, error, budget];
 }
 
+const number = (x) => (Number.isFinite(x) ? x : String(x));   // JSON has no NaN and no infinity
+
 function check(folder, golden) {                     // -> result entry
   const result = { id: golden.id, level: golden.level, verdict: "not-covered", firstDivergence: null, diagnosis: [], metrics: {} };
   const stage = STAGES[golden.id.split("/")[1]], files = new Map(), all = {};
@@ -86,7 +88,8 @@ function check(folder, golden) {                     // -> result entry
     if (!got[name] && !entry.required) continue;
     const [verdict, at, error, budget] = got[name] ? compare(entry.comparison, got[name], all[name], all) : ["fail", -1, Infinity, 0];
     if (verdict === "fail" || (verdict === "near-tie" && result.verdict === "pass")) result.verdict = verdict;
-    if (verdict !== "pass") result.firstDivergence ??= { stage: entry.stage, layer: entry.layer, tensor: name, index: String(at), error: Number.isFinite(error) ? error : "Infinity", budget };
+    if (verdict !== "pass") result.firstDivergence ??= { stage: entry.stage, layer: entry.layer, tensor: name, index: String(at), error: number(error), budget,
+      expected: number(at >= 0 ? all[name].v[at] : NaN), actual: number(at >= 0 && got[name] ? got[name].v[at] : NaN) };
   }
   return result;
 }
@@ -104,8 +107,11 @@ function main([root, option, out]) {
     }
   results.filter((r) => r.verdict === "fail").forEach((r) => console.log(r.id, r.firstDivergence));
   console.log("javascript:", ["pass", "near-tie", "fail", "not-covered"].map((v) => `${count(v)} ${v}`).join(", ") + `, ${broken} broken`);
+  const manifest = join(root, "manifest.json"), levels = {};
+  for (const r of results) (levels[r.level] ??= { pass: 0, nearTie: 0, fail: 0, notCovered: 0 })[{ pass: "pass", "near-tie": "nearTie", fail: "fail" }[r.verdict] ?? "notCovered"]++;
   if (option === "--json" && !broken)
-    writeFileSync(out, JSON.stringify({ schema: "dhsa-golden-result/1",
+    writeFileSync(out, JSON.stringify({ schema: "dhsa-golden-result/1", environment: { node: process.version }, levels,
+      vectors: existsSync(manifest) ? JSON.parse(readFileSync(manifest, "utf8")).version : "unversioned",
       implementation: { name: "javascript-reader", version: "1", backend: "node", device: "cpu" }, cases: results }));
   return broken || count("pass") + count("near-tie") + count("fail") === 0 ? 2 : count("fail") ? 1 : 0;
 }

@@ -5,7 +5,7 @@
 VECTORS is golden-tests/golden/v1, or what `dhsa golden pack` packed; --verify checks its SHA256SUMS first. Put your own code in the
 place of the three functions in STAGES. Exit code: 0 all that was compared agrees, 1 something differs, 2 a file is missing or damaged.
 """
-import hashlib, json, math, os, struct, sys
+import hashlib, json, math, os, platform, struct, sys
 from golden_vectors import Broken, load
 
 def rms_norm(config, x, weight):
@@ -71,6 +71,9 @@ def compare(rule, got, want, case):         # -> verdict, flat index of the wors
     error, budget = (errors[worst] if errors else 0), rule["ratio"] * rule["baselineError"] + rule["floor"] if rule["kind"] == "continuous" else 0
     return ("pass" if error <= budget else "fail"), worst, error, budget
 
+def number(x):                              # JSON has no NaN and no infinity
+    return x if math.isfinite(x) else "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
+
 def check(folder, case):                    # -> result entry
     result = {"id": case["id"], "level": case["level"], "verdict": "not-covered", "firstDivergence": None, "diagnosis": [], "metrics": {}}
     stage, files = STAGES.get(case["id"].split("/")[1]), {}
@@ -85,7 +88,8 @@ def check(folder, case):                    # -> result entry
         verdict, at, error, budget = compare(rule, got[name], want[name], {**inputs, **want}) if name in got else ("fail", -1, math.inf, 0)
         result["verdict"] = max(result["verdict"], verdict, key=("pass", "near-tie", "fail").index)
         if verdict != "pass" and result["firstDivergence"] is None:
-            result["firstDivergence"] = {"stage": case["expected"][name]["stage"], "layer": case["expected"][name]["layer"], "tensor": name, "index": str(at), "error": error if math.isfinite(error) else "Infinity", "budget": budget}
+            result["firstDivergence"] = {"stage": case["expected"][name]["stage"], "layer": case["expected"][name]["layer"], "tensor": name, "index": str(at), "error": number(error), "budget": budget,
+                **({"expected": number(want[name][1][at]), "actual": number(got[name][1][at])} if at >= 0 and got[name][0] == want[name][0] else {"expected": "NaN", "actual": "NaN"})}
     return result
 
 def main(root, *options):
@@ -106,8 +110,12 @@ def main(root, *options):
         print(r["id"], r["firstDivergence"])
     print("python:", ", ".join(f"{n} {v}" for v, n in count.items()) + f", {broken} broken")
     if "--json" in options and not broken:
+        manifest = os.path.join(root, "manifest.json")
+        version = json.load(open(manifest, encoding="utf-8"))["version"] if os.path.exists(manifest) else "unversioned"
+        level = lambda l, *verdicts: sum(r["level"] == l and r["verdict"] in verdicts for r in results)
+        levels = {l: {"pass": level(l, "pass"), "nearTie": level(l, "near-tie"), "fail": level(l, "fail"), "notCovered": level(l, "not-covered")} for l in sorted({r["level"] for r in results})}
         with open(options[options.index("--json") + 1], "w", encoding="utf-8") as f:
-            json.dump({"schema": "dhsa-golden-result/1", "implementation": {"name": "python-reader", "version": "1", "backend": "python", "device": "cpu"}, "cases": results}, f)
+            json.dump({"schema": "dhsa-golden-result/1", "vectors": version, "environment": {"python": platform.python_version()}, "levels": levels, "implementation": {"name": "python-reader", "version": "1", "backend": "python", "device": "cpu"}, "cases": results}, f)
     return 2 if broken or count["pass"] + count["near-tie"] == 0 and not count["fail"] else 1 if count["fail"] else 0
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Tensor;
@@ -239,6 +240,11 @@ public record Diagnosis(Verdict verdict, List<Match> bugs, Optional<Match> runne
             }
             return worst;
         }
+    }
+
+    /// Ids of the bugs it names, those of the rest last; none for "unknown".
+    public List<String> ids() {
+        return Stream.concat(bugs.stream().map(m -> m.bug().id()), second.stream().flatMap(s -> s.ids().stream())).toList();
     }
 
     /// One line for people.

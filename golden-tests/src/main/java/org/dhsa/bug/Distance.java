@@ -94,7 +94,7 @@ final class Distance {
     /// As many taken as left out, all of one score.
     private static boolean exchangedAmongEquals(Map<Integer, Integer> count, DoubleTensor scores, int row) {
         int keyLen = scores.shape().extent(1);
-        double[] exchanged = count.entrySet().stream().filter(e -> e.getValue() != 0 && e.getKey() < keyLen)
+        double[] exchanged = count.entrySet().stream().filter(e -> e.getValue() != 0 && e.getKey() >= 0 && e.getKey() < keyLen)
                 .mapToDouble(e -> scores.at(row, e.getKey())).distinct().toArray();
         return exchanged.length == 1 && count.values().stream().mapToInt(Integer::intValue).sum() == 0;
     }

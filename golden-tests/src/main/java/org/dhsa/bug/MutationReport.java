@@ -58,7 +58,9 @@ public record MutationReport(int cases, List<MutationRun.Outcome> outcomes) {
         return cases + " cases, " + outcomes.size() + " mutants: " + killed() + " killed, " + equivalent() + " equivalent, " + survivors().size() + " survive. Of "
                 + known() + " forms of known bugs " + outcomes.stream().filter(o -> o.mutant().bug().isPresent() && !o.named().isEmpty() && o.misnamed().isEmpty()).count()
                 + " are named alone by some case, " + outcomes.stream().filter(o -> o.mutant().bug().isPresent() && o.named().isEmpty() && o.diagnosed()).count()
-                + " only among others, " + misnamed().size() + " not.";
+                + " only among others, " + misnamed().size() + " not. "
+                + outcomes.stream().filter(o -> o.mutant().bug().isEmpty() && !o.misnamed().isEmpty()).count() + " of the " + (outcomes.size() - known())
+                + " systematic mutants are called by a known bug's name in some case.";
     }
 
     /// Two tables for `docs/mutation.md`: known bugs, systematic mutants.

@@ -1,7 +1,6 @@
 package org.dhsa.bug;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +13,7 @@ import org.dhsa.golden.Verdict;
 import org.dhsa.golden.vector.StageCatalog;
 import org.dhsa.golden.vector.VectorCase;
 import org.dhsa.golden.vector.VectorCheck;
+import org.dhsa.golden.vector.VectorComparison;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.Tensor;
 
@@ -87,7 +87,7 @@ public final class MutationRun {
             return;
         }
         outcome.killedBy().add(golden.id());
-        Diagnosis diagnosis = Diagnosis.of(results, actual, budgets(golden));
+        Diagnosis diagnosis = Diagnosis.of(results, actual, VectorComparison.budgets(golden));
         Set<String> ids = diagnosis.bugs().stream().map(m -> m.bug().id()).collect(Collectors.toCollection(TreeSet::new));
         if (mutant.bug().isEmpty()) {
             if (ids.isEmpty()) {
@@ -106,14 +106,4 @@ public final class MutationRun {
         }
     }
 
-    /// Allowed absolute errors, as the case states them.
-    static Map<String, Double> budgets(VectorCase golden) {
-        Map<String, Double> budgets = new HashMap<>();
-        golden.expected().forEach((name, e) -> {
-            if (e.comparison().path("kind").asText().equals("continuous")) {
-                budgets.put(name, e.comparison().path("ratio").asDouble() * e.comparison().path("baselineError").asDouble() + e.comparison().path("floor").asDouble());
-            }
-        });
-        return budgets;
-    }
 }

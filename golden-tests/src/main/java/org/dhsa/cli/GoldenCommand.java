@@ -242,6 +242,7 @@ public final class GoldenCommand implements Callable<Integer> {
                     out.println();
                     out.println(result.id() + ": " + result.verdict().slug() + ", first divergence");
                     result.firstDivergence().ifPresent(c -> out.println("  " + detail(c)));
+                    result.diagnosis().ifPresent(d -> out.println("  diagnosis: " + d.text().replace(System.lineSeparator(), System.lineSeparator() + "    ")));
                 }
             }
         }

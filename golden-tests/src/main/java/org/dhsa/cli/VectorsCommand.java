@@ -2,10 +2,10 @@ package org.dhsa.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.dhsa.golden.GoldenFormatException;
-import org.dhsa.golden.vector.Evidence;
 import org.dhsa.golden.vector.VectorTree;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,7 +20,7 @@ final class VectorsCommand implements Callable<Integer> {
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "a new or empty folder")
     private Path out;
 
-    @Option(names = "--commit", required = true, paramLabel = "HASH", description = "commit of this program, for the manifest")
+    @Option(names = "--commit", paramLabel = "HASH", description = "commit of this program, for the manifest (default: what git says of the working copy)")
     private String commit;
 
     @Spec
@@ -31,7 +31,7 @@ final class VectorsCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         boolean progress = System.console() != null && System.console().isTerminal();
         try {
-            VectorTree.write(out, commit, Evidence.measure(Home.find().recordings()), (done, all) -> {
+            VectorTree.write(out, commit == null ? headCommit() : commit, Home.find().recordings(), (done, all) -> {
                 if (progress) {
                     System.err.print("\r" + done + " of " + all + " cases");
                 }
@@ -42,5 +42,14 @@ final class VectorsCommand implements Callable<Integer> {
             err.flush();
             return GoldenCommand.BAD_INPUT;
         }
+    }
+
+    private static String headCommit() throws IOException {
+        Process git = new ProcessBuilder("git", "rev-parse", "HEAD").directory(Home.find().root().toFile()).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        String said = new String(git.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip();
+        if (!said.matches("[0-9a-f]{40,64}")) {
+            throw new IllegalArgumentException("git does not say which commit this is: name it with --commit");
+        }
+        return said;
     }
 }

@@ -366,7 +366,8 @@ public final class GoldenRun {
         } else {
             node.putNull("firstDivergence");
         }
-        node.putArray("diagnosis");
+        ArrayNode diagnosis = node.putArray("diagnosis");
+        result.diagnosis().ifPresent(d -> d.ids().forEach(diagnosis::add));
         ObjectNode metrics = node.putObject("metrics");
         number(metrics, "maxAbs", result.comparisons().stream().mapToDouble(Comparison::maxAbs).max().orElse(Double.NaN));
         number(metrics, "maxRel", result.comparisons().stream().mapToDouble(Comparison::maxRel).max().orElse(Double.NaN));

@@ -3,6 +3,7 @@ package org.dhsa.optimized;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.KeySelection;
@@ -202,39 +203,58 @@ final class TiledAttention {
         int heads = query.shape().extent("heads");
         int headDim = query.shape().extent("headDim");
         int groups = heads / keyShape.extent("kvHeads");
-        workers.run(heads, (head, worker) -> {
-            float[] weights = new float[rows.length];
-            float max = Float.NEGATIVE_INFINITY;
+        float scale = (float) rule.scale();
+        // A KV head per task: its keys and values are fetched once for all its query heads. A query head per task where there
+        // would be fewer tasks than threads. No sum runs over heads, so the bits are the same.
+        int together = keyShape.extent("kvHeads") < workers.threads() ? 1 : groups;
+        workers.run(heads / together, (task, worker) -> {
+            int firstHead = task * together;
+            int kvHead = firstHead / groups;
+            float[][] weights = new float[together][rows.length];
             for (int from = 0; from < rows.length; from += KEY_BLOCK) {
                 int count = Math.min(KEY_BLOCK, rows.length - from);
-                float[] data = locate(keys, head / groups, rows, from, count, scratch[worker]);
-                for (int n = 0; n < count; n++) {
-                    weights[from + n] = kernels.dot(query.data(), query.offset() + head * query.stride(), data, scratch[worker].keyOffsets[n], headDim);
+                float[] data = locate(keys, kvHead, rows, from, count, scratch[worker]);
+                for (int g = 0; g < together; g++) {
+                    int at = query.offset() + (firstHead + g) * query.stride();
+                    for (int n = 0; n < count; n++) {
+                        weights[g][from + n] = kernels.dot(query.data(), at, data, scratch[worker].keyOffsets[n], headDim);
+                    }
                 }
             }
-            float scale = (float) rule.scale();
-            if (rule.softCap().isPresent()) {
-                kernels.cap(weights, 0, weights.length, scale, (float) rule.softCap().getAsDouble());
-                scale = 1;
-            }
-            for (int n = 0; n < weights.length; n++) {
-                weights[n] *= scale;
-                max = Math.max(max, weights[n]);
-            }
-            float sum = 0;
-            for (int n = 0; n < rows.length; n++) {
-                weights[n] = (float) Math.exp(weights[n] - max);
-                sum += weights[n];
+            for (float[] of : weights) {
+                softmax(of, scale, rule.softCap());
             }
             for (int from = 0; from < rows.length; from += KEY_BLOCK) {
                 int count = Math.min(KEY_BLOCK, rows.length - from);
-                float[] data = locate(values, head / groups, rows, from, count, scratch[worker]);
-                for (int n = 0; n < count; n++) {
-                    kernels.axpy(weights[from + n] / sum, data, scratch[worker].keyOffsets[n], context.data(), head * headDim, headDim);
+                float[] data = locate(values, kvHead, rows, from, count, scratch[worker]);
+                for (int g = 0; g < together; g++) {
+                    for (int n = 0; n < count; n++) {
+                        kernels.axpy(weights[g][from + n], data, scratch[worker].keyOffsets[n], context.data(), (firstHead + g) * headDim, headDim);
+                    }
                 }
             }
         });
         return new Result(context, (long) rows.length * heads);
+    }
+
+    /// Raw scores to weights that sum to 1, in place.
+    private void softmax(float[] s, float scale, OptionalDouble cap) {
+        if (cap.isPresent()) {
+            kernels.cap(s, 0, s.length, scale, (float) cap.getAsDouble());
+        }
+        float max = Float.NEGATIVE_INFINITY;
+        for (int n = 0; n < s.length; n++) {
+            s[n] *= cap.isPresent() ? 1 : scale;
+            max = Math.max(max, s[n]);
+        }
+        float sum = 0;
+        for (int n = 0; n < s.length; n++) {
+            s[n] = (float) Math.exp(s[n] - max);
+            sum += s[n];
+        }
+        for (int n = 0; n < s.length; n++) {
+            s[n] /= sum;
+        }
     }
 
     private static float[] locate(KeyRows rows, int kvHead, int[] all, int from, int count, Scratch s) {

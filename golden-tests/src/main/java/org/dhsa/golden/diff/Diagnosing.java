@@ -43,9 +43,7 @@ final class Diagnosing {
         try {
             if (engine.expected().recipe().whole().isPresent()) {
                 Diagnosis whole = diagnose(engine.expected().recipe().whole().get(), engine.allOutputs(), Map.of());
-                List<String> bugs = new ArrayList<>(ids(whole));
-                whole.second().ifPresent(second -> bugs.addAll(ids(second)));
-                return new Diagnosed(bugs, whole.text().lines().toList());
+                return new Diagnosed(whole.ids(), whole.text().lines().toList());
             }
             List<Diagnosis> all = new ArrayList<>();
             for (NodeResult result : group.subList(0, Math.min(MOST_CALLS, group.size()))) {

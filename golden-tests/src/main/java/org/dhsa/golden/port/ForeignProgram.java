@@ -139,7 +139,7 @@ public final class ForeignProgram {
         } catch (WeightsFormatException | UnreadableOutput | IllegalArgumentException | ArithmeticException e) {
             return error(golden, "wrote a file that cannot be used: " + e.getMessage().replace(out.toString(), "OUT_FILE"));
         }
-        return VectorCheck.compare(golden, actual, false);
+        return VectorCheck.judge(golden, actual);
     }
 
     /// Axes get numbers for names: a comparison looks at extents.

@@ -45,6 +45,7 @@ final class AttentionCases {
         qkv(rule(attention(list, "cap-before-scale", "a scale of 1/12: capping the unscaled logit gives another answer"), 144, 50.0, null, 0, 0).flags("CAP_BITES", "SCALE_STATED"), 2, 1, 8, 8, 16, 9);
         qkv(rule(attention(list, "no-cap", "no cap"), 8, null, null, 0, 0), 2, 1, 9, 9, 8, 2);
         qkv(rule(attention(list, "no-cap-large", "no cap and logits of several hundred: the largest must be subtracted before the exponential"), 8, null, null, 0, 0).flags("LARGE_VALUES"), 2, 1, 8, 8, 8, 15);
+        qkv(rule(attention(list, "no-cap-overflow", "no cap and logits beyond 709, whose exponential is no float64: the largest must be subtracted first"), 4, null, null, 0, 0).flags("LARGE_VALUES"), 2, 1, 3, 3, 4, 80);
         qkv(rule(attention(list, "scalar-24-head-dim-16", "queryPreAttnScalar 24, headDim 16: the scale is not 1/4"), 24, 50.0, null, 0, 0).flags("SCALE_STATED"), 2, 1, 8, 8, 16, 2);
         qkv(rule(attention(list, "scalar-144-head-dim-128", "the 27B model: 144 against 128"), 144, 50.0, null, 0, 0).flags("SCALE_STATED"), 1, 1, 4, 4, 128, 1.5);
         for (int[] hg : new int[][] {{4, 4}, {4, 2}, {8, 1}, {8, 4}, {6, 3}, {16, 8}}) {

@@ -35,6 +35,8 @@ final class CaseDraft {
     private final long seed;
     private int generated;
     private List<String> left = List.of();
+    private String recording = "";
+    private final Map<String, double[]> official = new LinkedHashMap<>();
 
     CaseDraft(String family, String slug, String name, String level, String comment) {
         this.family = family;
@@ -96,6 +98,31 @@ final class CaseDraft {
     /// True for outputs that the case does not publish, to stay small: those whose name without the layer is not listed.
     boolean leavesOut(String output) {
         return !left.isEmpty() && !left.contains(output.substring(output.lastIndexOf('.') + 1));
+    }
+
+    /// The recording whose inputs these are, empty for a case with its own.
+    String recording() {
+        return recording;
+    }
+
+    /// What the official code gave on these inputs, by output.
+    Map<String, double[]> official() {
+        return official;
+    }
+
+    CaseDraft recorded(String id) {
+        recording = id;
+        return this;
+    }
+
+    CaseDraft official(String output, double... values) {
+        official.put(output, values);
+        return this;
+    }
+
+    CaseDraft stored(String input, VectorTensor tensor) {
+        inputs.put(input, new Input(tensor, null));
+        return this;
     }
 
     CaseDraft flags(String... names) {

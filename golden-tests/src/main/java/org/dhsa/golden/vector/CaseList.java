@@ -1,11 +1,14 @@
 package org.dhsa.golden.vector;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.tensor.Shape;
 
 /// All drafts, in walking order of their stages.
@@ -14,7 +17,8 @@ final class CaseList {
     private final List<CaseDraft> drafts = new ArrayList<>();
     private final Set<String> ids = new HashSet<>();
 
-    static List<CaseDraft> all() {
+    /// @param recordings of the official code, some of whose inputs are cases too
+    static List<CaseDraft> all(Path recordings) throws GoldenFormatException, IOException {
         CaseList list = new CaseList();
         Gemma2Cases.add(list);
         AttentionCases.add(list);
@@ -24,6 +28,7 @@ final class CaseList {
         ModelCases.add(list);
         ChainCases.add(list);
         GenerationCases.add(list);
+        RecordedCases.add(list, recordings);
         return list.drafts;
     }
 

@@ -56,6 +56,8 @@ final class ChainCases {
             chain.of("dynamic-chunks", "the chunks of the keys on the query side too", 4, 2, 24, 4, null).with("queryChunking", "dynamic-chunks").with("theta", null).flags("CHUNK_OF_ONE");
             chain.of("dynamic-chunks-instruction", "dynamic chunks and an instruction", 4, 2, 27, 4, 10).with("queryChunking", "dynamic-chunks").with("instructionTokens", 4).flags("INSTRUCTION");
             chain.of("groups-8", "eight query heads, one key/value head", 8, 1, 24, 4, null).flags("GQA");
+            chain.of("chunk-budget-binds", "22 tokens, blocks of 8, one chunk to a block: two boundaries are accepted, not three", 4, 2, 22, 4, null).with("blockSize", 8)
+                    .with("chunkBeta", 1).with("nmsWindow", 1).with("theta", null).flags("BUDGET_EDGE");
             chain.of("upstream-global", "the authors' rules, a global layer", 4, 2, 26, 4, null).upstream().with("quirks", ALL_QUIRKS).with("instructionTokens", 4).with("localTokens", 3).with("globalTokens", 2).flags("UPSTREAM_QUIRK");
             chain.of("upstream-local", "the authors' rules, a local layer", 4, 2, 26, 4, 9).upstream().with("quirks", ALL_QUIRKS).with("instructionTokens", 4).with("localTokens", 3).with("globalTokens", 2).flags("UPSTREAM_QUIRK");
             chain.of("length-80", "80 tokens, blocks of 16, window 40", 4, 2, 80, 4, 40).with(parameters(16, 28, 4, 4, 8, 0.0, 3, 2)).only("boundaries", "chunkScores", "tokenScores", "selectedKeys", "selectedCounts", "forcedKeys", "allowed", "threshold", "context").flags("INSTRUCTION", "WINDOW_EDGE", "TIE_AT_CUTOFF");

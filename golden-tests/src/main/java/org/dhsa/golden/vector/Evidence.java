@@ -43,7 +43,7 @@ public final class Evidence {
             for (CaseResult result : GoldenRun.of(recordings, reference, id -> true, r -> {}).cases()) {
                 for (Comparison c : result.comparisons()) {
                     if (c.verdict() == Verdict.PASS && Double.isFinite(c.maxAbs())) {
-                        String slug = c.note().contains("end to end") ? WHOLE_RUNS.get(result.family()) : c.stage();
+                        String slug = result.id().equals("gemma2/decode") ? "generation" : c.note().contains("end to end") ? WHOLE_RUNS.get(result.family()) : c.stage();
                         if (slug != null) {
                             distances.computeIfAbsent(slug, s -> new TreeMap<>()).merge(result.id(), c.maxAbs(), Math::max);
                         }
@@ -54,13 +54,17 @@ public final class Evidence {
         return new Evidence(distances);
     }
 
-    /// `[{recording, maxAbs}]`; empty for a stage that nobody recorded.
+    /// `[{recording, maxAbs}]`; where nobody recorded a stage, the reason why there is nothing.
     JsonNode of(String slug) {
         ArrayNode list = MAPPER.createArrayNode();
         distances.getOrDefault(slug, Map.of()).forEach((recording, maxAbs) -> {
             ObjectNode entry = list.addObject().put("recording", recording).put("kind", "same-function");
             entry.put("maxAbs", VectorWriter.roundedUp(maxAbs));
         });
+        if (list.isEmpty()) {
+            list.addObject().put("kind", "none").put("reason", slug.equals("decoder-layer")
+                    ? "the recordings show a layer's stages one by one; the cases recorded-* compare them within the whole layer" : "no recording of the official code shows this stage");
+        }
         return list;
     }
 }

@@ -60,6 +60,7 @@ final class GenerationCases {
         tiny.bf16().into(generate(list, false, "bf16", "weights in bfloat16, rounded factor", 7, 6).flags("DECODE", "BF16_WEIGHTS", "INEXACT_ROOT"), "bf16-rounded");
         tiny.layers(4).into(generate(list, false, "greedy", "every token is fed as it was generated", 6, 6), "exact").with("forcedIds", null);
         tiny.window(3).into(generate(list, false, "greedy-window-3", "every token is fed as it was generated, window 3", 4, 6), "exact").with("forcedIds", null);
+        twins(tiny.sizes(24, 12, 20).into(generate(list, false, "greedy-twins", "every token has a twin with the same row: of equal logits the first wins", 6, 6), "exact").with("forcedIds", null).flags("DECODE", "EQUAL_SCORES"));
         ModelDraft wide = tiny.window(9);
         dhsa(generate(list, true, "sparse-steps", "20 tokens and 8 more; new tokens join the last chunk", 20, 8).flags("DECODE", "TIE_AT_CUTOFF"), wide, null);
         dhsa(generate(list, true, "sparse-steps-instruction", "an instruction of 4 tokens", 22, 8).flags("DECODE", "INSTRUCTION"), wide, 4);
@@ -70,5 +71,26 @@ final class GenerationCases {
         dhsa(generate(list, true, "small-window", "window 4: a local layer forgets keys whose chunks stay", 18, 8).flags("DECODE", "WINDOW_EDGE"), tiny, null);
         dhsa(generate(list, true, "greedy", "every token is fed as it was generated", 20, 6), wide, 4).with("forcedIds", null);
         dhsa(generate(list, true, "upstream", "the authors' prompt, then sparse steps by the corrected rules", 22, 6).upstream().flags("DECODE", "UPSTREAM_QUIRK"), wide, 4).with("quirks", ChainCases.ALL_QUIRKS).with("localTokens", 3).with("globalTokens", 2);
+        ModelDraft deep = new ModelDraft(32, 24, 16, 4, 4, 2, 8, 6, 5.0, 5.0, 3.0, DType.F32, 1);
+        judged(generate(list, true, "first-boundary", "a prompt of one chunk: its boundary at 0 suppresses nothing", 3, 10), deep, 2, 8, 2).flags("DECODE", "CHUNK_CLOSES", "SHORT_PROMPT");
+        judged(generate(list, true, "chunk-budget-grows", "the chunk budget is that of the length so far, not of the prompt", 5, 10), deep, 2, 1, 1).flags("DECODE", "CHUNK_CLOSES", "BUDGET_EDGE");
+        judged(generate(list, true, "window-2w-minus-1", "a window of 2w - 1: with the new row the local layer still sees the gap's 2w keys", 9, 10), deep.window(7), 4, 1, 2).flags("DECODE", "CHUNK_CLOSES", "WINDOW_EDGE");
+    }
+
+    /// No threshold, so that a gap becomes a boundary whenever it is asked and nothing forbids it.
+    private static CaseDraft judged(CaseDraft draft, ModelDraft model, int boundaryWindow, int nmsWindow, int chunkBeta) {
+        model.into(draft, "exact");
+        PredictorDraft.attention(draft, model.kvHeads() * model.headDim(), boundaryWindow, 4, false, DType.F32);
+        return draft.with(ChainCases.parameters(4, 8, 1, 1, null, null, nmsWindow, chunkBeta)).with("slidingWindow", model.window())
+                .with(CaseList.parameters("shareBoundaries", true, "shareMasks", false, "decodeBudget", 6, "decodeMode", "dhsa"));
+    }
+
+    /// Rows with one number each: a dot product with such a row is exact in any order of summation, so twins are equal everywhere.
+    private static void twins(CaseDraft draft) {
+        double[] table = new double[24 * 12];
+        for (int row = 0; row < 24; row++) {
+            table[row * 12 + row % 12] = 0.75;
+        }
+        draft.given("model.embed_tokens.weight", Shape.of("vocab", 24, "modelDim", 12), table);
     }
 }

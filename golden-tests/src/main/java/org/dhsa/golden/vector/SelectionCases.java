@@ -100,7 +100,7 @@ final class SelectionCases {
         return rules(list.dhsa("top-k-selection", name, L4, comment).random("tokenScores", matrix("queryBlocks", segments, "keyLen", keyLen), 4), blocks, budget, local, global, window);
     }
 
-    private static CaseDraft rules(CaseDraft draft, QueryBlocks blocks, int budget, int local, int global, Integer window) {
+    static CaseDraft rules(CaseDraft draft, QueryBlocks blocks, int budget, int local, int global, Integer window) {
         double[] flat = Selections.blocks(blocks).data();
         int[] ints = new int[flat.length];
         for (int i = 0; i < flat.length; i++) {
@@ -133,6 +133,13 @@ final class SelectionCases {
         rules(list.dhsa("top-k-selection", "toy", L4, "by hand: blocks of two, budget 6; the last block cuts through four equal scores").flags("HAND_CHECKABLE", "TIE_AT_CUTOFF").given("tokenScores", matrix("queryBlocks", 4, "keyLen", 8), toy), four, 6, 1, 1, null);
         rules(list.dhsa("top-k-selection", "toy-upstream", L4, "by hand: the authors' lists, padded and spliced").upstream().flags("HAND_CHECKABLE", "TIE_AT_CUTOFF", "UPSTREAM_QUIRK", "DUPLICATE_KEYS").given("tokenScores", matrix("queryBlocks", 4, "keyLen", 8), toy), four, 6, 1, 1, null).with("quirks", SELECTION_QUIRKS);
         select(list, "distinct-scores", "no ties: the lists must match exactly", 16, QueryBlocks.fixed(16, 16, 4), 8, 1, 1, null);
+        double[] nan = {3, 1, Double.NaN, 2, 4, Double.NaN, 5, 0.5, 0.25, 6, 7, 8};
+        rules(list.dhsa("top-k-selection", "nan-last", L4, "two scores are NaN: such keys come after all others, also after the lowest score").flags("NAN_SCORE")
+                .given("tokenScores", matrix("queryBlocks", 1, "keyLen", 12), nan), QueryBlocks.single(11), 8, 0, 0, null);
+        rules(list.dhsa("top-k-selection", "nan-taken", L4, "two scores are NaN and the budget reaches one of them: the lower position").flags("NAN_SCORE")
+                .given("tokenScores", matrix("queryBlocks", 1, "keyLen", 12), nan), QueryBlocks.single(11), 11, 0, 0, null);
+        select(list, "splice-beyond-block", "upstream: more global tokens to splice than a block has keys", 16, QueryBlocks.fixed(16, 16, 4), 10, 1, 6, null).upstream()
+                .with("quirks", SELECTION_QUIRKS).flags("UPSTREAM_QUIRK");
         select(list, "all-equal", "all scores equal: the lowest positions", 16, QueryBlocks.fixed(16, 16, 4), 7, 0, 0, null).random("tokenScores", matrix("queryBlocks", 4, "keyLen", 16), 0, 1).flags("TIE_AT_CUTOFF", "EQUAL_SCORES");
         select(list, "zero-and-minus-zero", "0 and -0 are equal", 8, QueryBlocks.fixed(8, 8, 2), 4, 0, 0, null).random("tokenScores", matrix("queryBlocks", 4, "keyLen", 8), 0, -1).set("tokenScores", -0.0, 3, 1).set("tokenScores", 0.0, 3, 4).set("tokenScores", 0.0, 3, 5).flags("TIE_AT_CUTOFF");
         for (int[] c : new int[][] {{24, 4, 24, 3, 9, 1, 1}, {24, 4, 24, 5, 8, 0, 0}, {33, 8, 33, 4, 12, 2, 2}, {40, 8, 32, 7, 16, 3, 3}, {64, 16, 56, 5, 24, 4, 4}}) {

@@ -79,7 +79,7 @@ public record VectorCase(Path folder, String id, String slug, String level, Stri
         Map<String, Tensor> inputs = new LinkedHashMap<>();
         for (Map.Entry<String, JsonNode> entry : json.get("inputs").properties()) {
             VectorTensor tensor = tensor(folder, files, "inputs", entry.getKey(), entry.getValue());
-            requireFinite(folder, entry.getKey(), tensor);
+            requireFinite(folder, entry.getKey(), tensor, entry.getValue().path("allowNaN").asBoolean());
             inputs.put(entry.getKey(), tensor);
         }
         List<Map.Entry<String, JsonNode>> ordered = new ArrayList<>(json.get("expected").properties());
@@ -237,10 +237,10 @@ public record VectorCase(Path folder, String id, String slug, String level, Stri
         return VectorTensor.ofBytes(shape(axes, extents(tensor.shape())), tensor.dtype(), tensor.bytes());
     }
 
-    private static void requireFinite(Path folder, String name, VectorTensor tensor) throws GoldenFormatException {
+    private static void requireFinite(Path folder, String name, VectorTensor tensor, boolean nanAllowed) throws GoldenFormatException {
         for (double v : tensor.toDouble().data()) {
-            if (!Double.isFinite(v)) {
-                throw new GoldenFormatException(folder, "input " + name + " holds " + v, "inputs are finite numbers; get the case again");
+            if (!Double.isFinite(v) && !(nanAllowed && Double.isNaN(v))) {
+                throw new GoldenFormatException(folder, "input " + name + " holds " + v, "inputs are finite numbers unless case.json allows NaN; get the case again");
             }
         }
     }

@@ -1,9 +1,13 @@
 package org.dhsa.golden.vector;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.dhsa.backend.Backend;
+import org.dhsa.bug.Diagnosis;
+import org.dhsa.bug.StageRun;
 import org.dhsa.golden.CaseResult;
 import org.dhsa.golden.Comparison;
 import org.dhsa.golden.Verdict;
@@ -14,7 +18,7 @@ public final class VectorCheck {
 
     private VectorCheck() {}
 
-    /// Runs the case's stage on a backend and compares, in walking order.
+    /// Runs the case's stage on a backend and compares, in walking order. A case that fails is diagnosed.
     public static CaseResult check(VectorCase golden, Backend backend) {
         Map<String, Tensor> actual;
         try {
@@ -25,7 +29,27 @@ public final class VectorCheck {
             Comparison threw = new Comparison(golden.slug(), -1, "", Verdict.ERROR, Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, Double.NaN, 0, "", Double.NaN, Double.NaN, "threw " + e);
             return new CaseResult(golden.id(), golden.slug(), Verdict.ERROR, List.of(threw), "threw " + e);
         }
-        return compare(golden, actual, backend.precision() == Backend.Precision.FP64);
+        return diagnosed(golden, actual, compare(golden, actual, backend.precision() == Backend.Precision.FP64));
+    }
+
+    /// Compares what a program computed, and diagnoses what fails.
+    ///
+    /// @param actual by the names of the case; evidence that is not required may be left out
+    public static CaseResult judge(VectorCase golden, Map<String, Tensor> actual) {
+        return diagnosed(golden, actual, compare(golden, actual, false));
+    }
+
+    /// The stage is computed again with each known bug, from the case's inputs.
+    private static CaseResult diagnosed(VectorCase golden, Map<String, Tensor> actual, CaseResult result) {
+        boolean nothing = golden.expected().keySet().stream().noneMatch(actual::containsKey);
+        if (result.verdict() != Verdict.FAIL || nothing) {
+            return result;
+        }
+        Map<String, Tensor> known = new LinkedHashMap<>(actual);
+        known.keySet().retainAll(golden.expected().keySet());
+        Diagnosis diagnosis = Diagnosis.of(new StageRun(golden.slug(), golden.config(), golden.inputs()), known, VectorComparison.budgets(golden));
+        return new CaseResult(result.id(), result.family(), result.verdict(), result.comparisons(), result.message(),
+                Optional.of(diagnosis).filter(d -> d.verdict() != Diagnosis.Verdict.HEALTHY));
     }
 
     /// @param actual by the names of the case; evidence that is not required may be left out

@@ -44,6 +44,17 @@ public final class VectorComparison {
                 Double.NaN, Double.NaN, note);
     }
 
+    /// Allowed absolute errors of a float32 implementation, as the case states them; none for what is compared otherwise.
+    public static Map<String, Double> budgets(VectorCase golden) {
+        Map<String, Double> budgets = new HashMap<>();
+        golden.expected().forEach((name, expected) -> {
+            if (expected.comparison().path("kind").asText().equals("continuous")) {
+                budgets.put(name, budget(expected, false));
+            }
+        });
+        return budgets;
+    }
+
     static double budget(VectorCase.Expected expected, boolean fp64) {
         JsonNode c = expected.comparison();
         double budget = c.path("ratio").asDouble() * c.path("baselineError").asDouble() + c.path("floor").asDouble();

@@ -3,6 +3,7 @@ package org.dhsa.golden.vector;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.IntFunction;
 import org.dhsa.forward.Probe;
 import org.dhsa.model.LayerKind;
@@ -27,6 +28,9 @@ final class VectorProbe implements Probe {
             Map.entry("mlp_output", "mlpOutput"), Map.entry("post_feedforward_layernorm", "postFeedforwardLayernorm"),
             Map.entry("hidden_out", "hidden"), Map.entry("final_norm", "finalNorm"), Map.entry("logits", "logits"));
 
+    /// Shown for exports, which dump every stage; a vector goes without them.
+    private static final Set<String> UNPUBLISHED = Set.of("q", "k", "hidden_middle");
+
     private final Map<String, Tensor> out;
     private final IntFunction<String> prefix;
     private KeySelection selection;
@@ -38,6 +42,9 @@ final class VectorProbe implements Probe {
 
     @Override
     public void tensor(Stage stage, int layer, String name, Tensor value) {
+        if (UNPUBLISHED.contains(name)) {
+            return;
+        }
         DoubleTensor copy = value.toDouble();
         // a chunk of queries is a query block's segment
         out.put(prefix.apply(layer) + NAMES.get(name), name.equals("q_repr")

@@ -35,16 +35,18 @@ public final class VectorTree {
 
     /// Writes every case, the texts beside them and the manifest. Equal commits give equal bytes.
     ///
-    /// @param root   an empty or new folder
-    /// @param commit of the program that computes, for the manifest
-    public static void write(Path root, String commit, Evidence evidence, Progress progress) throws IOException, GoldenFormatException {
+    /// @param root       an empty or new folder
+    /// @param commit     of the program that computes, for the manifest
+    /// @param recordings of the official code, whose inputs and results are evidence
+    public static void write(Path root, String commit, Path recordings, Progress progress) throws IOException, GoldenFormatException {
         Files.createDirectories(root);
         try (Stream<Path> there = Files.list(root)) {
             if (there.findAny().isPresent()) {
                 throw new IllegalArgumentException(root + " is not empty: name a new folder");
             }
         }
-        List<CaseDraft> drafts = CaseList.all();
+        List<CaseDraft> drafts = CaseList.all(recordings);
+        Evidence evidence = Evidence.measure(recordings);
         int done = 0;
         try (Backend reference = new ReferenceBackend(); Backend plain = OptimizedBackend.scalar(1)) {
             VectorWriter writer = new VectorWriter(reference, plain);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.math.BigDecimal;
@@ -34,6 +35,8 @@ final class VectorWriter {
     private static final int FLOOR_COMPOSITE = 40;
     /// A generated input that is larger is not stored.
     private static final int STORE_UP_TO_BYTES = 32 << 10;
+    /// The official code ran in float64; more than this is no rounding, relative to the largest value.
+    private static final double OFFICIAL = 1e-9;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
     private final Backend reference;
@@ -79,7 +82,8 @@ final class VectorWriter {
 
     /// Writes the folder of one case.
     ///
-    /// @param evidence what recordings of the official code say about this stage; may be empty
+    /// @param evidence what recordings of the official code say about this stage; a case with a recording's inputs is
+    ///                 measured itself instead
     void write(CaseDraft draft, Path root, JsonNode evidence) throws IOException {
         Map<String, VectorTensor> expected = expected(draft);
         Map<String, VectorTensor> plain = outputs(draft, StageRunner.run(baseline, draft.slug(), draft.config(), draft.tensors()));
@@ -91,11 +95,43 @@ final class VectorWriter {
         json.set("source", source);
         inputs(draft, folder, json.putObject("inputs"));
         outputs(draft, folder, expected, plain, json.putObject("expected"));
-        if (!evidence.isEmpty()) {
-            json.set("evidence", evidence);
-        }
+        json.set("evidence", draft.recording().isEmpty() ? evidence : measured(draft, expected));
         json.putObject("diagnoses");
         writeJson(folder.resolve(VectorCase.FILE_NAME), json);
+    }
+
+    /// How far what the official code gave on these inputs lies from what is expected.
+    private static JsonNode measured(CaseDraft draft, Map<String, VectorTensor> expected) {
+        ArrayNode list = MAPPER.createArrayNode();
+        draft.official().forEach((name, official) -> {
+            double[] want = expected.get(name).toDouble().data();
+            double[] have = name.equals("selectedKeys") ? ascendingRows(official, expected.get(name).shape()) : official;
+            if (have.length != want.length) {
+                throw new IllegalStateException(draft.id() + ": the recording has " + have.length + " values of " + name + ", expected are " + want.length);
+            }
+            double worst = 0;
+            for (int i = 0; i < want.length; i++) {
+                // NaN on both sides is no distance, on one side an endless one
+                worst = Double.compare(want[i], have[i]) == 0 ? worst : Double.isNaN(want[i] - have[i]) ? Double.POSITIVE_INFINITY : Math.max(worst, Math.abs(want[i] - have[i]));
+            }
+            double largest = VectorComparison.largest(want);
+            boolean decision = expected.get(name).dtype() == DType.I64;
+            if (!Double.isFinite(worst) || decision && worst > 0 || worst > OFFICIAL * Math.max(1, largest)) {
+                throw new IllegalStateException(draft.id() + ": " + name + " is " + worst + " away from what the official code gave");
+            }
+            list.addObject().put("recording", draft.recording()).put("kind", "same-inputs").put("tensor", name).put("maxAbs", roundedUp(worst))
+                    .put("relative", largest == 0 ? 0 : roundedUp(worst / largest));
+        });
+        return list;
+    }
+
+    /// The official lists are in the order in which their keys were found.
+    private static double[] ascendingRows(double[] lists, Shape shape) {
+        double[] sorted = lists.clone();
+        for (int row = 0; row < shape.extent(0); row++) {
+            Arrays.sort(sorted, row * shape.extent(1), (row + 1) * shape.extent(1));
+        }
+        return sorted;
     }
 
     private static void inputs(CaseDraft draft, Path folder, ObjectNode json) throws IOException {
@@ -108,6 +144,9 @@ final class VectorWriter {
             }
             if (input.generator() != null) {
                 entry.set("generator", input.generator());
+            }
+            if (Arrays.stream(input.tensor().toDouble().data()).anyMatch(Double::isNaN)) {
+                entry.put("allowNaN", true);
             }
         });
         writeTensors(folder.resolve(INPUTS), stored);
