@@ -1,8 +1,9 @@
 package org.dhsa.bench;
 
 import java.lang.foreign.MemorySegment;
-import org.dhsa.optimized.OptimizedBackend;
+import org.dhsa.backend.Backend;
 import org.dhsa.stage.DenseAttention;
+import org.dhsa.tensor.Tensor;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
@@ -13,22 +14,33 @@ import org.openjdk.jmh.annotations.State;
 public class AttentionBenchmark extends ComputeBenchmark {
 
     static final String CANDIDATE = "dense";
+    static final String OPENCL = "denseOpenCl";
 
     @Param("4096")
     public int length;
 
-    private OptimizedBackend backend;
+    private Backend backend;
+    private Tensor last;
     private AttentionData data;
     private double[] context;
 
     @Benchmark
     public DenseAttention.Output dense() {
-        return backend.denseAttention().apply(new DenseAttention.Input(data.query(), data.key(), data.value(), data.rule()));
+        DenseAttention.Output out = backend.denseAttention().apply(new DenseAttention.Input(data.query(), data.key(), data.value(), data.rule()));
+        last.toDouble();
+        return out;
+    }
+
+    /// The same on an OpenCL device.
+    @Benchmark
+    public DenseAttention.Output denseOpenCl() {
+        return dense();
     }
 
     @Override
     void prepareCandidate(String method) {
-        backend = new OptimizedBackend(threads);
+        backend = BenchBackends.of(method, threads);
+        last = BenchBackends.last(backend);
         data = AttentionData.random(backend, length);
         DenseAttention.Output out = dense();
         context = out.context().toDouble().data();

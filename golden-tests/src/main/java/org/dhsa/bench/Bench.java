@@ -10,7 +10,8 @@ public enum Bench {
     DHSA("DHSA attention", false),
     PREFILL("Prefill", true),
     DECODE("Decode", true),
-    ENDTOEND("End to end", true);
+    ENDTOEND("End to end", true),
+    OPENCL("OpenCL beside the Vector API", true);
 
     private final String title;
     private final boolean needsModel;

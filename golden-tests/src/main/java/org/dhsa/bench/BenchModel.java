@@ -43,9 +43,13 @@ final class BenchModel implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
 
     BenchModel(Path folder, int threads) throws Exception {
+        this(folder, new OptimizedBackend(threads));
+    }
+
+    /// Takes the backend over and closes it.
+    BenchModel(Path folder, Backend measured) throws Exception {
         model = Gemma2Loader.load(folder);
-        OptimizedBackend optimized = new OptimizedBackend(threads);
-        backend = new TimedBackend(optimized);
+        backend = new TimedBackend(measured);
         forward = forward(backend);
     }
 

@@ -22,6 +22,7 @@ public final class Benches {
             case DHSA -> kernels.dhsa();
             case PREFILL -> models.prefill();
             case DECODE -> models.decode();
+            case OPENCL -> new OpenClBenches(run, model, modelName).report();
             case ENDTOEND -> new WholeRunBench(run, model, modelName, lengths).report();
         };
     }

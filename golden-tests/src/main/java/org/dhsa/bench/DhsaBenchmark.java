@@ -5,9 +5,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
+import org.dhsa.backend.Backend;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
-import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.BoundaryPrediction;
@@ -49,8 +49,13 @@ public class DhsaBenchmark extends CheckedBenchmark {
     @Param("128")
     public int block;
 
+    /// The backend, `optimized` or `opencl`.
+    @Param(BenchBackends.VECTOR)
+    public String backendName;
+
+    private Tensor last;
     private final Arena arena = Arena.ofShared();
-    private OptimizedBackend backend;
+    private Backend backend;
     private AttentionData data;
     private DhsaConfig config;
     private BoundaryPredictorWeights predictor;
@@ -64,13 +69,17 @@ public class DhsaBenchmark extends CheckedBenchmark {
     /// The anchor.
     @Benchmark
     public DenseAttention.Output dense() {
-        return backend.denseAttention().apply(new DenseAttention.Input(data.query(), data.key(), data.value(), data.rule()));
+        DenseAttention.Output out = backend.denseAttention().apply(new DenseAttention.Input(data.query(), data.key(), data.value(), data.rule()));
+        last.toDouble();
+        return out;
     }
 
     /// Attention alone: the selection was made beforehand.
     @Benchmark
     public SparseAttention.Output sparse() {
-        return backend.sparseAttention().apply(new SparseAttention.Input(data.query(), data.key(), data.value(), selection, data.rule()));
+        SparseAttention.Output out = backend.sparseAttention().apply(new SparseAttention.Input(data.query(), data.key(), data.value(), selection, data.rule()));
+        last.toDouble();
+        return out;
     }
 
     /// Chunk representation, similarity, upsampling, selection and attention, the boundaries given: every layer but the first.
@@ -119,7 +128,8 @@ public class DhsaBenchmark extends CheckedBenchmark {
 
     @Override
     void prepare(String method) {
-        backend = new OptimizedBackend(threads);
+        backend = BenchBackends.open(backendName, threads);
+        last = BenchBackends.last(backend);
         data = AttentionData.random(backend, length);
         if (method.equals(DENSE)) {
             DenseAttention.Output out = dense();

@@ -8,9 +8,9 @@ import org.dhsa.bench.Table.Cell;
 /// The benches of single kernels: what is measured, and what the table says about it.
 final class KernelBenches {
 
-    private record Projection(String name, int n, int k) {}
+    record Projection(String name, int n, int k) {}
 
-    private static final List<Projection> PROJECTIONS = List.of(new Projection("q", 2048, 2304), new Projection("gate, up", 9216, 2304),
+    static final List<Projection> PROJECTIONS = List.of(new Projection("q", 2048, 2304), new Projection("gate, up", 9216, 2304),
             new Projection("down", 2304, 9216), new Projection("o", 2304, 2048));
 
     /// A whole layer, then its parts.

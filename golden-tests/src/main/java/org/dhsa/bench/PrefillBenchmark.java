@@ -21,6 +21,8 @@ public class PrefillBenchmark extends ComputeBenchmark {
 
     static final String DENSE = "dense";
     static final String DHSA = "dhsa";
+    static final String DENSE_OPENCL = "denseOpenCl";
+    static final String DHSA_OPENCL = "dhsaOpenCl";
 
     @Param("")
     public String folder;
@@ -35,6 +37,7 @@ public class PrefillBenchmark extends ComputeBenchmark {
     public int block;
 
     private BenchModel model;
+    private String method;
     private AttentionMode mode;
     private int[] prompt;
     private double[] logits;
@@ -52,6 +55,17 @@ public class PrefillBenchmark extends ComputeBenchmark {
         return pass();
     }
 
+    @Benchmark
+    public Object denseOpenCl() {
+        return pass();
+    }
+
+    @Benchmark
+    public Object dhsaOpenCl() {
+        return pass();
+    }
+
+    /// The logits are read, so a device has done its work.
     private Object pass() {
         passes++;
         pairsRead = 0;
@@ -62,13 +76,14 @@ public class PrefillBenchmark extends ComputeBenchmark {
                 pairsRead += read;
                 pairsVisible += visible;
             }
-        }).prefill(prompt);
+        }).prefill(prompt).toDouble();
     }
 
     @Override
     void prepareCandidate(String method) throws Exception {
-        boolean dense = method.equals(DENSE);
-        model = new BenchModel(Path.of(folder), threads);
+        this.method = method;
+        boolean dense = BenchBackends.plain(method).equals(DENSE);
+        model = new BenchModel(Path.of(folder), BenchBackends.of(method, threads));
         prompt = model.prompt(BenchModel.CHECKED_TOKENS);
         logits = model.forward.open(BenchModel.checkedMode(dense)).prefill(prompt).toDouble().data();
         mode = dense ? new AttentionMode.Dense() : model.dhsa(budget, block);
@@ -82,7 +97,7 @@ public class PrefillBenchmark extends ComputeBenchmark {
 
     @Override
     void checkCandidate(String method) {
-        BenchModel.requireNear(model.referenceLogits(BenchModel.checkedMode(method.equals(DENSE)), BenchModel.CHECKED_TOKENS), logits);
+        BenchModel.requireNear(model.referenceLogits(BenchModel.checkedMode(BenchBackends.plain(method).equals(DENSE)), BenchModel.CHECKED_TOKENS), logits);
     }
 
     @Override
@@ -104,7 +119,6 @@ public class PrefillBenchmark extends ComputeBenchmark {
     @TearDown(Level.Iteration)
     public void noteClocks(IterationParams params) {
         if (model != null && params.getType() == IterationType.MEASUREMENT) {
-            String method = mode instanceof AttentionMode.Dense ? DENSE : DHSA;
             long done = passes;
             model.backend.nanos().forEach((stage, nanos) -> Notes.put("stage." + method + "." + stage.slug(), nanos / done));
             Notes.put("pairsRead." + method, pairsRead);

@@ -54,6 +54,10 @@ final class ModelOptions {
         if (threads != null && threads <= 0) {
             throw new BadInput("--threads must be positive, was " + threads + ".");
         }
+        if (kv == BackendOptions.KvType.BF16 && !name.equals(Backends.FAST)) {
+            throw new BadInput("--kv bf16 is there for the backend " + Backends.FAST + " only; " + name + " keeps keys and values as it computes. Leave --kv out, or take --backend "
+                    + Backends.FAST + ".");
+        }
         return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv, maxDeviceMemory()));
     }
 

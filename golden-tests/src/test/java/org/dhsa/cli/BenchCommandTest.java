@@ -13,6 +13,7 @@ class BenchCommandTest {
     @Test
     void namesAreBenchesInTheirOrder() {
         assertThat(BenchCommand.benches(List.of("dhsa", "GEMM", "dhsa"))).containsExactly(Bench.GEMM, Bench.DHSA);
+        assertThat(BenchCommand.benches(List.of("opencl"))).containsExactly(Bench.OPENCL);
         assertThat(BenchCommand.benches(List.of("all"))).containsExactly(Bench.values());
         assertThatThrownBy(() -> BenchCommand.benches(List.of("gem"))).isInstanceOf(BadInput.class).hasMessageContaining("did you mean gem");
     }

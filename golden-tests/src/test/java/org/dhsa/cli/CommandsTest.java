@@ -64,6 +64,17 @@ class CommandsTest {
         assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--seed", "1").err()).doesNotContain("change nothing");
     }
 
+    /// Whether or not there is a device.
+    @Test
+    void aBackendThatKeepsNoBf16CacheRefusesIt() {
+        for (String backend : new String[] {"opencl", "reference"}) {
+            Cli.Result refused = Cli.run("generate", "rain", "--max-new-tokens", "1", "--backend", backend, "--kv", "bf16");
+            assertThat(refused.code()).isEqualTo(2);
+            assertThat(refused.err()).contains("--kv bf16", backend, "--backend optimized");
+        }
+        assertThat(Cli.run("generate", "rain", "--max-new-tokens", "1", "--backend", "optimized", "--kv", "bf16").code()).isZero();
+    }
+
     @Test
     void theTinyModelAnswersWithDenseAttention() {
         Cli.Result result = Cli.run("generate", Cli.PROMPT);

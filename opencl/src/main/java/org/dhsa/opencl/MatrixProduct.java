@@ -6,7 +6,8 @@ import java.util.Map;
 /// Matrix products with stored weights, as every projection of the model does them: `Y = X Wᵀ`. Twin: `Gemm`.
 ///
 /// Rows come in tiles and k in blocks of [#K_BLOCK], so that what a pass reads stays in the outer cache. A single row runs at
-/// the speed of memory in a kernel of its own, whose sums have another order.
+/// the speed of memory in a kernel of its own, whose sums have another order. For a CPU the rows of a pass are packed first,
+/// as `Gemm` does: a tile that reads twelve rows where they lie needs more addresses than there are registers.
 final class MatrixProduct {
 
     static final String PROGRAM = "matrix-product";
@@ -14,7 +15,12 @@ final class MatrixProduct {
     /// Steps summed in one go. Fixed: it is part of the order of the sums.
     static final int K_BLOCK = 2304;
 
+    /// Steps that an item packs.
+    private static final int PACK = 64;
+
     private final OpenClContext context;
+    private OpenClBuffer packed;
+    private long packedFloats;
 
     MatrixProduct(OpenClContext context) {
         this.context = context;
@@ -58,8 +64,8 @@ final class MatrixProduct {
         for (int row = 0; row < rows; row += rowTile) {
             int count = Math.min(rowTile, rows - row);
             for (int k0 = 0; k0 < w.k(); k0 += K_BLOCK) {
-                Object[] args = args(x.fromRow(row), count, w, y.fromRow(row), k0);
                 if (local) {
+                    Object[] args = args(x.fromRow(row), count, w, y.fromRow(row), k0);
                     int groupRows = tunable("GROUP_ROWS", 16);
                     int tileRows = groupRows * tunable("ITEM_ROWS", 4);
                     int tilePanels = tunable("PANELS", 2);
@@ -67,11 +73,28 @@ final class MatrixProduct {
                             new long[] {16L * ((panels + tilePanels - 1) / tilePanels), (long) groupRows * ((count + tileRows - 1) / tileRows)},
                             new long[] {16, groupRows});
                 } else {
-                    int itemRows = tunable("ROWS", 8);
-                    program.kernel("matrix_product").args(args).run((count + itemRows - 1) / itemRows, tunable("GROUP", 1), panels, 1);
+                    int kLen = Math.min(K_BLOCK, w.k() - k0);
+                    int itemRows = tunable("ROWS", 12);
+                    int tiles = (count + itemRows - 1) / itemRows;
+                    Place from = x.fromRow(row);
+                    Place to = y.fromRow(row);
+                    OpenClBuffer packed = packed((long) tiles * itemRows * kLen);
+                    program.kernel("pack_rows").args(from.buffer(), from.offset(), from.block(), from.blockStride(), from.rowStride(), packed, count, k0, kLen)
+                            .run(tiles, 1, (kLen + PACK - 1) / PACK, 1);
+                    program.kernel("matrix_product").args(packed, w.buffer(), to.buffer(), to.offset(), to.block(), to.blockStride(), to.rowStride(),
+                            count, w.n(), w.k(), k0, kLen, k0 > 0 ? 1 : 0).run(tiles, tunable("GROUP", 1), panels, 1);
                 }
             }
         }
+    }
+
+    /// Room for the packed rows of a pass, kept for the next.
+    private OpenClBuffer packed(long floats) {
+        if (packed == null || packedFloats < floats) {
+            packed = context.allocateFloats(floats);
+            packedFloats = floats;
+        }
+        return packed;
     }
 
     private void multiplyVector(Place x, DeviceWeight w, Place y) {
@@ -92,6 +115,7 @@ final class MatrixProduct {
     private OpenClProgram program(DeviceWeight w) {
         Map<String, Integer> tunables = new HashMap<>(context.tuning().of(PROGRAM));
         tunables.keySet().removeAll(java.util.Set.of("LOCAL", "ROW_TILE", "GROUP"));
+        tunables.put("PACK", PACK);
         tunables.put("BF16", w.bf16() ? 1 : 0);
         return context.program(PROGRAM, tunables);
     }

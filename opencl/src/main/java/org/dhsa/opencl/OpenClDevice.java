@@ -85,8 +85,9 @@ public record OpenClDevice(String index, String platform, String platformVersion
 
     /// What is reported beyond the plain path, for people.
     public String support() {
-        return String.format(Locale.ROOT, "%s; largest buffer %.1f GiB; local memory %d KiB; work-groups up to %d; fp16 %s, fp64 %s, sub-groups %s", version,
-                maxBufferBytes / (double) (1L << 30), localBytes >> 10, maxWorkGroup, yes("cl_khr_fp16"), yes("cl_khr_fp64"), yes("cl_khr_subgroups"));
+        return String.format(Locale.ROOT, "%s; largest buffer %.1f GiB; local memory %d KiB; work-groups up to %d; fp16 %s, bf16 conversions %s, fp64 %s, sub-groups %s", version,
+                maxBufferBytes / (double) (1L << 30), localBytes >> 10, maxWorkGroup, yes("cl_khr_fp16"),
+                yes("cl_intel_bfloat16_conversions"), yes("cl_khr_fp64"), yes("cl_khr_subgroups"));
     }
 
     private String yes(String extension) {

@@ -95,7 +95,7 @@ public final class OpenClTuner {
         List<Map<String, Integer>> products = gpu
                 ? List.of(Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 4, "PANELS", 2, "TILE_K", 16),
                         Map.of("LOCAL", 1, "GROUP_ROWS", 8, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 8), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 2, "TILE_K", 32))
-                : List.of(Map.of("ROWS", 8), Map.of("ROWS", 12), Map.of("ROWS", 4), Map.of("ROWS", 2));
+                : List.of(Map.of("ROWS", 12), Map.of("ROWS", 14), Map.of("ROWS", 8), Map.of("ROWS", 4));
         List<Map<String, Integer>> vectors = gpu
                 ? List.of(Map.of("VEC", 1, "SEGMENTS", 1), Map.of("VEC", 1, "SEGMENTS", 4), Map.of("VEC", 4, "SEGMENTS", 4))
                 : List.of(Map.of("VEC", 16, "SEGMENTS", 16), Map.of("VEC", 4, "SEGMENTS", 16));

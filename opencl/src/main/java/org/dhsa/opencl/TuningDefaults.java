@@ -17,7 +17,7 @@ final class TuningDefaults {
     }
 
     private static final Map<String, Map<String, Integer>> CPU = Map.of(
-            "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 8, "VEC", 16, "SEGMENTS", 16),
+            "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 12, "VEC", 16, "SEGMENTS", 16),
             "rms-norm", Map.of("WG", 1),
             "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
             "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
@@ -39,7 +39,7 @@ final class TuningDefaults {
     /// believed.
     private static final Map<String, Map<String, List<Integer>>> ALLOWED = Map.of(
             "matrix-product", Map.of("LOCAL", List.of(0, 1), "ROW_TILE", List.of(128, 256, 512, 1024, 2048, 1 << 30), "GROUP", List.of(1, 2, 4, 8),
-                    "ROWS", List.of(2, 4, 8, 12), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
+                    "ROWS", List.of(2, 4, 8, 12, 14), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
                     "TILE_K", List.of(8, 16, 32), "VEC", List.of(1, 2, 4, 8, 16), "SEGMENTS", List.of(1, 2, 4, 8, 16)),
             "rms-norm", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64)),
             "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));

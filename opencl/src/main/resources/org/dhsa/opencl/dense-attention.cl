@@ -43,10 +43,6 @@
 #ifndef ONLINE
 #define ONLINE 0
 #endif
-// Storage of keys and values: 0 float, 1 the upper 16 bits of a float.
-#ifndef KV_BF16
-#define KV_BF16 0
-#endif
 // 0: a work-item owns a whole tile of 32 queries, one per lane of two float16; no local memory, no barriers. For CPUs.
 // 1: a work-group owns a tile of 16 * ROWS_PER_ITEM queries in local memory, 16 x TILE_ROWS work-items. For GPUs.
 #ifndef TILING
@@ -78,22 +74,10 @@
 #define TILE_QUERIES (ROWS_PER_ITEM * TILE_ROWS)
 #endif
 
-#if KV_BF16
-typedef ushort kv_t;
-#define KV(pointer, index) as_float((uint)(pointer)[index] << 16)
-#define KV4(pointer, index) as_float4(convert_uint4(vload4(0, (pointer) + (index))) << 16)
-#define KV16(pointer, index) as_float16(convert_uint16(vload16(0, (pointer) + (index))) << 16)
-#else
-typedef float kv_t;
-#define KV(pointer, index) ((pointer)[index])
-#define KV4(pointer, index) vload4(0, (pointer) + (index))
-#define KV16(pointer, index) vload16(0, (pointer) + (index))
-#endif
-
 #define VIEWS \
     __global const float *query, long q0, long qHead, long qRow, \
-    __global const kv_t *key, long k0, long kHead, long kRow, \
-    __global const kv_t *value, long v0, long vHead, long vRow
+    __global const float *key, long k0, long kHead, long kRow, \
+    __global const float *value, long v0, long vHead, long vRow
 
 // Scaled and capped logit. With a cap `scale` is the scale divided by it, rounded once by the host.
 #define CAPPED(dot, scale, cap) ((cap) > 0 ? (cap) * tanh((dot) * (scale)) : (dot) * (scale))
@@ -122,8 +106,8 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
     }
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
-    const __global kv_t *keys = key + k0 + (head / groups) * kHead;
-    const __global kv_t *values = value + v0 + (head / groups) * vHead;
+    const __global float *keys = key + k0 + (head / groups) * kHead;
+    const __global float *values = value + v0 + (head / groups) * vHead;
 
     float16 q[HEAD_DIM][2];     // [headDim, query]
     float16 out[HEAD_DIM][2];
@@ -186,7 +170,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
 
         for (int i = 0; i < n; i += KEYS) {
             float16 a[KEYS], b[KEYS];
-            const __global kv_t *k[KEYS];
+            const __global float *k[KEYS];
             #pragma unroll
             for (int m = 0; m < KEYS; m++) {
                 a[m] = (float16)(0.0f);
@@ -198,7 +182,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
                 const float16 qb = q[d][1];
                 #pragma unroll
                 for (int m = 0; m < KEYS; m++) {
-                    const float16 element = (float16)(KV(k[m], d));
+                    const float16 element = (float16)(k[m][d]);
                     a[m] = fma(element, qa, a[m]);
                     b[m] = fma(element, qb, b[m]);
                 }
@@ -263,12 +247,12 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
                 b[m] = out[d + m][1];
             }
             for (int i = 0; i < n; i++) {
-                const __global kv_t *v = values + rows[i] * vRow + d;
+                const __global float *v = values + rows[i] * vRow + d;
                 const float16 pa = weights[i][0];
                 const float16 pb = weights[i][1];
                 #pragma unroll
                 for (int m = 0; m < CHANNELS; m++) {
-                    const float16 element = (float16)(KV(v, m));
+                    const float16 element = (float16)(v[m]);
                     a[m] = fma(element, pa, a[m]);
                     b[m] = fma(element, pb, b[m]);
                 }
@@ -328,8 +312,8 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
     const __global float *queries = query + q0 + head * qHead + tile.x * qRow;
-    const __global kv_t *keys = key + k0 + (head / groups) * kHead;
-    const __global kv_t *values = value + v0 + (head / groups) * vHead;
+    const __global float *keys = key + k0 + (head / groups) * kHead;
+    const __global float *values = value + v0 + (head / groups) * vHead;
     __local float *stagedQueries = staging;                            // [DEPTH, query]
     __local float *stagedKeys = staging + DEPTH * QUERY_PITCH;         // [DEPTH, key]
     __local float *stagedValues = staging;                             // [key, channel]
@@ -389,7 +373,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
                 const int row = i / DEPTH;
                 const int d = d0 + i % DEPTH;
                 const int position = positions[row];
-                stagedKeys[(i % DEPTH) * KEY_PITCH + row] = position >= 0 && d < HEAD_DIM ? KV(keys + (position - keyStart) * kRow, d) : 0.0f;
+                stagedKeys[(i % DEPTH) * KEY_PITCH + row] = position >= 0 && d < HEAD_DIM ? keys[(position - keyStart) * kRow + d] : 0.0f;
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int d = 0; d < DEPTH; d++) {
@@ -463,7 +447,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
             for (int i = item; i < VALUE_KEYS * PADDED_DIM; i += items) {
                 const int position = positions[k + i / PADDED_DIM];
                 const int d = i % PADDED_DIM;
-                stagedValues[i] = position >= 0 && d < HEAD_DIM ? KV(values + (position - keyStart) * vRow, d) : 0.0f;
+                stagedValues[i] = position >= 0 && d < HEAD_DIM ? values[(position - keyStart) * vRow + d] : 0.0f;
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int m = 0; m < VALUE_KEYS; m++) {
@@ -532,8 +516,8 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
-    const __global kv_t *keys = key + k0 + (head / groups) * kHead;
-    const __global kv_t *values = value + v0 + (head / groups) * vHead;
+    const __global float *keys = key + k0 + (head / groups) * kHead;
+    const __global float *values = value + v0 + (head / groups) * vHead;
     float weights[SPLIT];
     int rows[SPLIT];
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
@@ -544,16 +528,16 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
 #else
         rows[i] = first + from + i - keyStart;
 #endif
-        const __global kv_t *k = keys + rows[i] * kRow;
+        const __global float *k = keys + rows[i] * kRow;
         float16 lanes = (float16)(0.0f);
         for (int d = 0; d + 16 <= HEAD_DIM; d += 16) {
-            lanes = fma(vload16(0, q + d), KV16(k, d), lanes);
+            lanes = fma(vload16(0, q + d), vload16(0, k + d), lanes);
         }
         const float8 eight = lanes.lo + lanes.hi;
         const float4 four = eight.lo + eight.hi;
         float dot = (four.x + four.z) + (four.y + four.w);
         for (int d = HEAD_DIM / 16 * 16; d < HEAD_DIM; d++) {
-            dot = fma(q[d], KV(k, d), dot);
+            dot = fma(q[d], k[d], dot);
         }
         weights[i] = CAPPED(dot, scale, cap);
     }
@@ -573,14 +557,14 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
     for (; d + 16 <= HEAD_DIM; d += 16) {
         float16 out = (float16)(0.0f);
         for (int i = 0; i < n; i++) {
-            out = fma((float16)(weights[i]), KV16(values + rows[i] * vRow, d), out);
+            out = fma((float16)(weights[i]), vload16(0, values + rows[i] * vRow + d), out);
         }
         vstore16(out, 0, to + d);
     }
     for (; d < HEAD_DIM; d++) {
         float out = 0.0f;
         for (int i = 0; i < n; i++) {
-            out = fma(weights[i], KV(values + rows[i] * vRow, d), out);
+            out = fma(weights[i], values[rows[i] * vRow + d], out);
         }
         to[d] = out;
     }
@@ -603,8 +587,8 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
-    const __global kv_t *keys = key + k0 + (head / groups) * kHead;
-    const __global kv_t *values = value + v0 + (head / groups) * vHead;
+    const __global float *keys = key + k0 + (head / groups) * kHead;
+    const __global float *values = value + v0 + (head / groups) * vHead;
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
 
     for (int i = item; i < n; i += SINGLE_ITEMS) {
@@ -616,10 +600,10 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = item / 16; i < n; i += SINGLE_ITEMS / 16) {
-        const __global kv_t *k = keys + rows[i] * kRow;
+        const __global float *k = keys + rows[i] * kRow;
         float dot = 0.0f;
         for (int d = lane; d < HEAD_DIM; d += 16) {
-            dot = fma(q[d], KV(k, d), dot);
+            dot = fma(q[d], k[d], dot);
         }
         products[i * 17 + lane] = dot;
     }
@@ -647,7 +631,7 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     for (int d = item; d < HEAD_DIM; d += SINGLE_ITEMS) {
         float out = 0.0f;
         for (int i = 0; i < n; i++) {
-            out = fma(weights[i], KV(values + rows[i] * vRow, d), out);
+            out = fma(weights[i], values[rows[i] * vRow + d], out);
         }
         to[d] = out;
     }

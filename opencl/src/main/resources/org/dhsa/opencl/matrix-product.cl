@@ -11,13 +11,15 @@
  * Range    only p in [k0, k0 + kLen) is summed. The host calls with blocks of at most 2304 and accumulate from the second on.
  * Sums     matrix_product and matrix_product_local: one fused multiply-add after the other, p ascending. matrix_vector: 16
  *          segments of p, each ascending, then added in pairs. No tunable changes an order, so none changes a bit.
- * Kernels  matrix_product        an item computes ROWS x 32 of y in registers, no local memory, no barrier. Axis 0: tiles of rows,
- *                                axis 1: panels. Any work-group size. For CPUs.
+ * Kernels  pack_rows             ROWS rows of x side by side, so that matrix_product reads them in order: [ceil(rows / ROWS)][kLen][ROWS]
+ *                                (overwritten). Axis 0: tiles of rows, axis 1: runs of PACK steps.
+ *          matrix_product        an item computes ROWS x 32 of y in registers from packed rows, no local memory, no barrier. Axis 0:
+ *                                tiles of rows, axis 1: panels. Any work-group size. For CPUs.
  *          matrix_product_local  a work-group of 16 x GROUP_ROWS items computes (GROUP_ROWS * ITEM_ROWS) x (PANELS * 32) of y from
  *                                tiles of TILE_K steps in local memory. Axis 0: 16 per tile of columns, axis 1: tiles of rows. For GPUs.
  *          matrix_vector         rows = 1. A work-group of (16 / VEC) x (16 / SEGMENTS) items per panel; an item reads VEC words of
  *                                SEGMENTS segments. CPU: 16 and 16, GPU: 1 and 1.
- * Tunables BF16 (type of w), ROWS, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
+ * Tunables BF16 (type of w), ROWS, PACK, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
  * Twin     Linear (reference), Gemm (optimized).
  */
 #pragma OPENCL FP_CONTRACT OFF
@@ -26,7 +28,10 @@
 #define BF16 1
 #endif
 #ifndef ROWS
-#define ROWS 8
+#define ROWS 12
+#endif
+#ifndef PACK
+#define PACK 64
 #endif
 #ifndef GROUP_ROWS
 #define GROUP_ROWS 16
@@ -64,42 +69,54 @@ static long place(long offset, int block, long blockStride, long rowStride, int 
     return offset + (column / block) * blockStride + row * rowStride + column % block;
 }
 
-__kernel void matrix_product(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
-                             __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
+/* A row that does not exist is the last one. */
+__kernel void pack_rows(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
+                        __global float *packed, int rows, int k0, int kLen)
+{
+    int tile = get_global_id(0);
+    int from = get_global_id(1) * PACK;
+    if (tile * ROWS >= rows || from >= kLen) {
+        return;
+    }
+    __global float *to = packed + ((long)tile * kLen + from) * ROWS;
+    for (int p = k0 + from; p < k0 + min(from + PACK, kLen); p++) {
+        __global const float *column = x + xOffset + (p / xBlock) * xBlockStride + p % xBlock;
+        #pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            *to++ = column[min(tile * ROWS + r, rows - 1) * xRowStride];
+        }
+    }
+}
+
+__kernel void matrix_product(__global const float *packed, __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
                              int rows, int n, int k, int k0, int kLen, int accumulate)
 {
-    int row = get_global_id(0) * ROWS;
+    int tile = get_global_id(0);
+    int row = tile * ROWS;
     int panel = get_global_id(1);
     if (row >= rows || panel * 32 >= n) {
         return;
     }
-    /* A row that does not exist is computed as the last one and not stored. */
-    long at[ROWS];
     float16 low[ROWS];
     float16 high[ROWS];
     #pragma unroll
     for (int r = 0; r < ROWS; r++) {
-        at[r] = xOffset + min(row + r, rows - 1) * xRowStride;
         low[r] = 0;
         high[r] = 0;
     }
     __global const uint *step = w + ((long)panel * k + k0) * STEP;
-    for (int p = k0; p < k0 + kLen; ) {
-        int inside = p % xBlock;
-        int count = min(xBlock - inside, k0 + kLen - p);
-        __global const float *block = x + (p / xBlock) * xBlockStride + inside;
-        for (int q = 0; q < count; q++) {
-            float16 a = LOW16(step);
-            float16 b = HIGH16(step);
-            step += STEP;
-            #pragma unroll
-            for (int r = 0; r < ROWS; r++) {
-                float16 v = (float16)(block[at[r] + q]);
-                low[r] = fma(v, a, low[r]);
-                high[r] = fma(v, b, high[r]);
-            }
+    __global const float *x = packed + (long)tile * kLen * ROWS;
+    for (int p = 0; p < kLen; p++) {
+        float16 a = LOW16(step);
+        float16 b = HIGH16(step);
+        #pragma unroll
+        for (int r = 0; r < ROWS; r++) {
+            float16 v = (float16)(x[r]);
+            low[r] = fma(v, a, low[r]);
+            high[r] = fma(v, b, high[r]);
         }
-        p += count;
+        step += STEP;
+        x += ROWS;
     }
     int column = panel * 32;
     if (column + 32 <= n && column % yBlock + 32 <= yBlock) {

@@ -79,13 +79,14 @@ class AttentionTest {
         }
     }
 
-    /// Roundings that the plain loops may be spared by luck. A partial sum of the dot product, as large as a logit without its cap, moves
-    /// a weight by its own size times 2^-24 when it is rounded once; so does the largest capped logit. The plain loops multiply, then
-    /// add; the kernels fuse both, so the two do not share these roundings and over a few rows either may have the worse draw.
+    /// Roundings that the plain loops may be spared by luck: they multiply, then add; the kernels fuse both, so the two do not share their
+    /// roundings, and over a few rows either may have the worse draw. One rounding of a logit x is `x · 2^-24` and moves the capped
+    /// logit `cap · tanh(x / cap)` by that times `1 - tanh(x / cap)^2`; `u (1 - tanh(u)^2)` is at most 0.448, so however large x is, that
+    /// is at most `0.448 · cap · 2^-24`. One rounding of the capped logit is at most `cap · 2^-24`. A weight moves by as much as its logit.
     private static double floor(Qkv x, AttentionRule rule) {
         double cap = rule.softCap().orElse(1e9);
-        double largest = 16 * x.query.shape().extent("headDim") * rule.scale() / 3;
-        return Math.min(1e-3, 0x1p-23 + (largest * factor(x) + cap * Math.tanh(largest / cap)) * 0x1p-24);
+        double largest = 16 * factor(x) * x.query.shape().extent("headDim") * rule.scale() / 3;
+        return 0x1p-23 + (Math.min(largest, 0.448 * cap) + cap * Math.tanh(largest / cap)) * 0x1p-24;
     }
 
     /// How many times larger than [Qkv#one] makes them the queries are.
