@@ -168,7 +168,7 @@ final class Gemma2Cases {
     private static void feedForward(CaseList list) {
         scalarFeed(list, "toy", "by hand: gelu(1) * 2 * 3", 1, 2, 3).flags("HAND_CHECKABLE", "GELU_FORM");
         scalarFeed(list, "toy-negative-gate", "by hand: gelu(-1) * 2 * 3; ReLU and SiLU give something else", -1, 2, 3).flags("HAND_CHECKABLE", "GELU_FORM");
-        scalarFeed(list, "gelu-far-left", "gelu(-8) is nearly 0, not -8", -8, 2, 3).flags("GELU_FORM");
+        scalarFeed(list, "gelu-far-left", "gelu(-8) is nearly 0, not -8; gelu(2) beside it sets the scale", -8, 2, 3).given("x", tokens(2, 1), 1, -0.25).flags("GELU_FORM");
         scalarFeed(list, "gelu-far-right", "gelu(9) is 9", 9, 2, 3).flags("GELU_FORM");
         scalarFeed(list, "gelu-widest-gap", "near 2 the tanh and the erf form differ most", 2.3, 1, 1).flags("GELU_FORM");
         feed(list, "small", "three tokens, 12 channels, 20 inside", 3, 12, 20, DType.F32, 0.5).flags("GELU_FORM");
