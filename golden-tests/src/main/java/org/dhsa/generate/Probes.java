@@ -3,6 +3,7 @@ package org.dhsa.generate;
 import java.util.List;
 import org.dhsa.forward.Probe;
 import org.dhsa.model.LayerKind;
+import org.dhsa.policy.LayerSelection;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.Stage;
@@ -34,6 +35,11 @@ public final class Probes implements Probe {
 
     @Override
     public void selection(int layer, LayerKind kind, KeySelection selection) {
+        probes.forEach(p -> p.selection(layer, kind, selection));
+    }
+
+    @Override
+    public void selection(int layer, LayerKind kind, LayerSelection selection) {
         probes.forEach(p -> p.selection(layer, kind, selection));
     }
 

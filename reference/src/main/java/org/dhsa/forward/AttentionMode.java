@@ -3,6 +3,8 @@ package org.dhsa.forward;
 import java.util.Optional;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
+import org.dhsa.policy.PolicySetting;
+import org.dhsa.policy.SelectionPolicy;
 import org.dhsa.stage.Boundaries;
 
 /// Which attention a session uses.
@@ -28,6 +30,16 @@ public sealed interface AttentionMode {
 
         public static Dhsa given(DhsaConfig config, Boundaries boundaries) {
             return new Dhsa(config, Optional.empty(), Optional.of(boundaries));
+        }
+    }
+
+    /// Any rule of selection, for comparing them.
+    ///
+    /// @param setting where it rules
+    record Policy(SelectionPolicy policy, PolicySetting setting) implements AttentionMode {
+
+        public static Policy strict(SelectionPolicy policy) {
+            return new Policy(policy, PolicySetting.STRICT);
         }
     }
 }

@@ -60,12 +60,14 @@ public final class Gemma2Forward {
         private final Probe probe;
         private final AttentionMode mode;
         private final DhsaAttention dhsa;
+        private final PolicyAttention policy;
         private int position;
 
         private Session(AttentionMode mode, Probe probe) {
             this.mode = mode;
             this.probe = probe;
             this.dhsa = mode instanceof AttentionMode.Dhsa d ? new DhsaAttention(config, d, backend, probe) : null;
+            this.policy = mode instanceof AttentionMode.Policy p ? new PolicyAttention(config, p, backend, probe, this::dense) : null;
             for (int l = 0; l < config.numHiddenLayers(); l++) {
                 caches.add(backend.newLayerCache(config.numKeyValueHeads(), config.headDim(), config.layerKind(l)));
             }
@@ -83,9 +85,9 @@ public final class Gemma2Forward {
 
         /// The prompt, or with dense attention its next part; logits of the last position, `[1, vocab]`.
         ///
-        /// With DHSA the whole prompt comes at once: boundaries and chunks are made of all of it.
+        /// With DHSA or a policy the whole prompt comes at once: boundaries and chunks are made of all of it.
         ///
-        /// @throws IllegalStateException if a DHSA session has read its prompt already
+        /// @throws IllegalStateException if a sparse session has read its prompt already
         public Tensor prefill(int[] ids) {
             Tensor hidden = prompt(ids);
             int rows = hidden.shape().extent("queryLen");
@@ -102,8 +104,11 @@ public final class Gemma2Forward {
             if (position == 0) {
                 throw new IllegalStateException("there is no prompt yet: call prefill first");
             }
-            DecoderLayer.Attention attention = mode instanceof AttentionMode.Dhsa d
-                    && d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
+            DecoderLayer.Attention attention = switch (mode) {
+                case AttentionMode.Dense() -> this::dense;
+                case AttentionMode.Dhsa d -> d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
+                case AttentionMode.Policy p -> policy::decode;
+            };
             return head(run(new int[] {id}, attention));
         }
 
@@ -112,7 +117,7 @@ public final class Gemma2Forward {
         /// @param hidden `[queryLen, modelDim]`
         /// @return `[queryLen, modelDim]`
         public Tensor layer(int layer, Tensor hidden) {
-            return layers.get(layer).apply(hidden, caches.get(layer), dhsa == null ? this::dense : dhsa::prefill, probe);
+            return layers.get(layer).apply(hidden, caches.get(layer), promptAttention(), probe);
         }
 
         /// Attention of one layer alone, on the next rows of its sequence; the cache is trimmed afterwards.
@@ -124,7 +129,7 @@ public final class Gemma2Forward {
         public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
             LayerCache cache = caches.get(layer);
             cache.append(key, value);
-            Tensor context = dhsa == null ? dense(layer, query, cache) : dhsa.prefill(layer, query, cache);
+            Tensor context = promptAttention().attend(layer, query, cache);
             cache.trim();
             return context;
         }
@@ -133,10 +138,21 @@ public final class Gemma2Forward {
             if (ids.length == 0) {
                 throw new IllegalArgumentException("the prompt is empty");
             }
-            if (mode instanceof AttentionMode.Dhsa && position > 0) {
-                throw new IllegalStateException("a DHSA session reads its prompt once, whole; " + position + " tokens are read already");
+            if (!(mode instanceof AttentionMode.Dense) && position > 0) {
+                throw new IllegalStateException("a " + (policy == null ? "DHSA" : "policy") + " session reads its prompt once, whole; " + position + " tokens are read already");
             }
-            return run(ids, dhsa == null ? this::dense : dhsa::prefill);
+            if (policy != null) {
+                policy.open(ids);
+            }
+            return run(ids, promptAttention());
+        }
+
+        private DecoderLayer.Attention promptAttention() {
+            return switch (mode) {
+                case AttentionMode.Dense() -> this::dense;
+                case AttentionMode.Dhsa d -> dhsa::prefill;
+                case AttentionMode.Policy p -> policy::prefill;
+            };
         }
 
         /// Hidden states after the last layer, `[queryLen, modelDim]`.
@@ -164,8 +180,9 @@ public final class Gemma2Forward {
             Visibility visibility = Visibility.of(config.layerKind(layer));
             int start = cache.endPosition() - query.shape().extent("queryLen");
             boolean capDropped = mode instanceof AttentionMode.Dhsa d && d.config().has(Quirk.SOFT_CAP_DROPPED);
-            AttentionRule rule = new AttentionRule(config.attentionScale(),
+            AttentionRule gemma = new AttentionRule(config.attentionScale(),
                     capDropped ? OptionalDouble.empty() : config.attnLogitSoftcapping(), visibility, start, cache.firstPosition());
+            AttentionRule rule = policy == null ? gemma : policy.denseRule(gemma);
             DenseAttention.Output out = backend.denseAttention()
                     .apply(new DenseAttention.Input(query, cache.keys(), cache.values(), rule));
             probe.tensor(Stage.DENSE_ATTENTION, layer, "attn_context", out.context());

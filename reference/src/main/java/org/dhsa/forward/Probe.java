@@ -1,6 +1,7 @@
 package org.dhsa.forward;
 
 import org.dhsa.model.LayerKind;
+import org.dhsa.policy.LayerSelection;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.Stage;
@@ -20,6 +21,9 @@ public interface Probe {
     default void boundaries(int layer, Boundaries boundaries) {}
 
     default void selection(int layer, LayerKind kind, KeySelection selection) {}
+
+    /// What a policy chose for a layer; where all heads share one list, [#selection(int, LayerKind, KeySelection)] is told too.
+    default void selection(int layer, LayerKind kind, LayerSelection selection) {}
 
     /// What attention of a layer read.
     ///

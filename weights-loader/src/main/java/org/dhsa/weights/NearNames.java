@@ -5,7 +5,7 @@ import java.util.Comparator;
 import java.util.List;
 
 /// Names that a missing one may have meant, by edit distance.
-final class NearNames {
+public final class NearNames {
 
     /// Beyond this many names, or names of this length, guessing costs more than it helps.
     private static final int MAX_CANDIDATES = 20_000;
@@ -23,7 +23,7 @@ final class NearNames {
     }
 
     /// The three nearest names, nearest first.
-    static List<String> near(String wanted, Collection<String> present) {
+    public static List<String> near(String wanted, Collection<String> present) {
         record Scored(String name, int distance) {}
         if (wanted.length() > MAX_LENGTH) {
             return List.of();

@@ -19,6 +19,7 @@ public final class TraceSettings {
             case AttentionMode.Dense() -> new ForwardTrace.Setting(config, scale, Optional.empty(), Optional.empty(), length, lastLogitsOnly);
             case AttentionMode.Dhsa d -> new ForwardTrace.Setting(config, scale, Optional.of(d.config()), d.boundaries().isPresent() ? Optional.empty() : d.predictor(),
                     length, lastLogitsOnly);
+            case AttentionMode.Policy p -> throw new IllegalArgumentException("an export is dense or DHSA, not the policy " + p.policy().name());
         };
     }
 

@@ -1,0 +1,93 @@
+package org.dhsa.policy;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.dhsa.stage.Boundaries;
+import org.dhsa.stage.ChunkRepresentation;
+import org.dhsa.stage.ChunkSimilarity;
+import org.dhsa.stage.KeySelection;
+import org.dhsa.stage.KeySelection.BlockSelection;
+import org.dhsa.stage.QueryBlocks;
+import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Tensor;
+
+/// Block-sparse attention, the paper's baseline: fixed blocks on both sides, whole blocks of keys.
+///
+///     S(i, b) = mean(queries of block i) · mean(keys of block b)
+///     keys(i) = block i ∪ the ⌊budget / block⌋ − 1 best earlier blocks by S
+///
+/// **Source** the `blocksparse` mode of the authors' Gemma 2 code; the first of the four block masks of the later version of the
+/// paper scores in the same way. **Unit** a block of keys. **Budget** keys per query block, its own block included, rounded down
+/// to whole blocks, at least one. **Cost of selecting** the means, and one dot product per pair of blocks.
+/// **Simplified** the authors' quirks are absent: a partial last block is averaged over its real length, lists are never padded, and on
+/// local layers every block that the first query still sees may be chosen. [org.dhsa.reference.baseline.BlockSparseAttention] has the quirks.
+/// While decoding, the token is its own query block, and on a local layer the oldest block is what the cache still has of it.
+///
+/// @param block       queries, and keys, per block
+/// @param budget      keys per query block
+/// @param sharedHeads heads averaged and one list for all; otherwise every query head scores and chooses for itself
+public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implements SelectionPolicy {
+
+    public BlockTopKPolicy {
+        Lists.positive("block", block);
+        Lists.positive("budget", budget);
+    }
+
+    @Override
+    public String name() {
+        return "block-topk:budget=" + budget + ",block=" + block + ",heads=" + (sharedHeads ? "shared" : "each");
+    }
+
+    @Override
+    public Selector open(int[] promptIds) {
+        return this::select;
+    }
+
+    private LayerSelection select(LayerState layer) {
+        QueryBlocks blocks = layer.blocks(block);
+        if (blocks.blocks().isEmpty()) {
+            return DensePolicy.everything(layer);
+        }
+        Boundaries rows = layer.decoding() ? Boundaries.of(0, 1) : Boundaries.uniform(layer.denseFrom(), block);
+        Boundaries keyBlocks = keyBlocks(layer);
+        List<KeySelection> perHead = new ArrayList<>();
+        int group = layer.heads() / layer.kvHeads();
+        for (int h = 0; h < (sharedHeads ? 1 : layer.heads()); h++) {
+            Tensor query = sharedHeads ? layer.query() : layer.backend().rows(layer.query(), h, h + 1);
+            Tensor key = sharedHeads ? layer.key() : layer.backend().rows(layer.key(), h / group, h / group + 1);
+            DoubleTensor scores = layer.backend().chunkSimilarity().apply(
+                    new ChunkSimilarity.Input(means(query, rows, layer), means(key, keyBlocks, layer))).chunkScores().toDouble();
+            perHead.add(Lists.each(blocks, b -> choose(b, scores, keyBlocks, layer)));
+        }
+        long dots = (long) rows.chunks() * keyBlocks.chunks() * 2 * layer.headDim() * perHead.size();
+        return new LayerSelection(perHead, layer.heads(), dots + ChunkCost.means(layer, rows.totalLength(), keyBlocks.totalLength(), sharedHeads));
+    }
+
+    /// Blocks of keys by absolute position, as rows of the cache.
+    private Boundaries keyBlocks(LayerState layer) {
+        int start = layer.rule().keyStart();
+        int end = layer.end();
+        return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0),
+                IntStream.iterate((start / block + 1) * block, b -> b < end, b -> b + block).map(b -> b - start)), IntStream.of(end - start)).toArray());
+    }
+
+    private static Tensor means(Tensor states, Boundaries segments, LayerState layer) {
+        return layer.backend().chunkRepresentation().apply(
+                new ChunkRepresentation.Input(states, segments, ChunkRepresentation.Pooling.MEAN, 0)).chunks();
+    }
+
+    private BlockSelection choose(QueryBlocks.Block rows, DoubleTensor scores, Boundaries keyBlocks, LayerState layer) {
+        int start = layer.rule().keyStart();
+        int own = keyBlocks.chunkOf(rows.start() - start);
+        int oldest = keyBlocks.chunkOf(layer.firstVisible(rows.start()) - start);
+        double[] earlier = IntStream.range(oldest, own).mapToDouble(b -> scores.at(rows.segment(), b)).toArray();
+        BlockSelection best = Lists.best(earlier, oldest, Math.max(1, budget / block) - 1);
+        int[] keys = IntStream.concat(Arrays.stream(best.keys()), IntStream.of(own))
+                .flatMap(b -> IntStream.range(Math.max(layer.firstVisible(rows.start()), start + keyBlocks.start(b)),
+                        Math.min(rows.end(), start + keyBlocks.end(b)))).toArray();
+        int forced = rows.end() - Math.max(layer.firstVisible(rows.start()), start + keyBlocks.start(own));
+        return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), 0, new int[0]);
+    }
+}
