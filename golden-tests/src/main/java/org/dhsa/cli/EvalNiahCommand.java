@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.dhsa.eval.Contenders;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.Setting;
 import org.dhsa.weights.WeightsFormatException;
@@ -63,7 +64,7 @@ final class EvalNiahCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("niah", lengths, depths, needles, samples, policies, budgets, settings, layers, options.seed);
+        NeedlePlan plan = new NeedlePlan("niah", lengths, depths, needles, samples, Contenders.split(policies), budgets, settings, layers, options.seed);
         return EvalNeedles.run(plan, options, haystack, spec.commandLine().getOut(), spec.commandLine().getErr());
     }
 }

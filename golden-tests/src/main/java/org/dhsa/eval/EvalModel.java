@@ -6,8 +6,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.dhsa.cli.Json;
 import org.dhsa.demo.Provenance;
+import org.dhsa.eval.policy.PolicyResources;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.weights.BoundaryPredictorLoader;
@@ -20,7 +24,7 @@ import org.dhsa.weights.WeightsFormatException;
 ///
 /// @param weights first digits of the SHA-256 of what was read, so that results of changed weights are never mixed
 public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Optional<BoundaryPredictorWeights> predictor, EmbeddingScale scale, String weights,
-                        Provenance provenance) implements AutoCloseable {
+                        Provenance provenance, Set<Integer> sentenceEnds) implements AutoCloseable {
 
     private static final String PREDICTOR = "boundary_predictor.safetensors";
     /// Larger files are known by size and beginning: hashing a whole checkpoint would take longer than opening it.
@@ -52,7 +56,8 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
                 case WITHOUT_CHUNK_LOSS -> "tiny-gemma2 without chunk loss";
                 case OTHER -> folder.toAbsolutePath().normalize().getFileName().toString();
             };
-            return new EvalModel(name, model, model.tokenizer(), predictor, scale, ProsePrompts.sha256(hashes.toString()).substring(0, 12), provenance);
+            return new EvalModel(name, model, model.tokenizer(), predictor, scale, ProsePrompts.sha256(hashes.toString()).substring(0, 12), provenance,
+                    sentenceEnds(model.tokenizer()));
         } catch (Throwable e) {
             model.close();
             throw e;
@@ -63,6 +68,16 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
         try (var in = Files.newInputStream(file)) {
             return Files.size(file) + " " + ProsePrompts.sha256(in.readNBytes(HASHED_BYTES));
         }
+    }
+
+    /// What policies need of a model.
+    PolicyResources resources() {
+        return new PolicyResources(predictor, sentenceEnds);
+    }
+
+    /// Tokens that end a sentence: pieces that end with a full stop, an exclamation or a question mark.
+    private static Set<Integer> sentenceEnds(Tokenizer tokenizer) {
+        return IntStream.range(0, tokenizer.vocabSize()).filter(id -> tokenizer.piece(id).matches("[^<]*[.!?]")).boxed().collect(Collectors.toSet());
     }
 
     ObjectNode json() {

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.dhsa.cli.BadInput;
 import org.dhsa.cli.Json;
 
@@ -26,6 +27,9 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         policies = some("--policies", policies);
         budgets = some("--budgets", budgets);
         settings = some("--settings", settings);
+        if (!layers.equals("all") && !layers.equals("global")) {
+            throw new BadInput("--layers is all or global, was \"" + layers + "\".");
+        }
         positive("--lengths", lengths);
         positive("--needles", needles);
         positive("--samples", List.of(samples));
@@ -56,8 +60,17 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         }
     }
 
-    /// @throws BadInput if a length is longer than the model
-    void requireLengths(String model, int maxPositions) {
+    /// @throws BadInput if a length is longer than the model, or a policy cannot be made for it
+    public void requireFits(EvalModel model) {
+        requireLengths(model.name(), model.model().config().maxPositionEmbeddings());
+        for (String policy : policies) {
+            if (!policy.equals(Contenders.DENSE)) {
+                budgets.forEach(budget -> Contenders.policy(policy, budget, model));
+            }
+        }
+    }
+
+    private void requireLengths(String model, int maxPositions) {
         for (int length : lengths) {
             if (length > maxPositions) {
                 throw new BadInput("--lengths: " + length + " tokens are more than the model " + model + " was made for (max_position_embeddings " + maxPositions
@@ -101,7 +114,7 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         policies.forEach(names::add);
         json.set("budgets", ints(budgets));
         ArrayNode where = json.putArray("settings");
-        settings.forEach(s -> where.add(s.name().toLowerCase(java.util.Locale.ROOT)));
+        settings.forEach(s -> where.add(s.name().toLowerCase(Locale.ROOT)));
         return json.put("layers", layers).put("seed", seed);
     }
 

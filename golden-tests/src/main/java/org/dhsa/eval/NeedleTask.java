@@ -17,6 +17,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
+import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.generate.AttentionCount;
 
@@ -32,6 +33,14 @@ public record NeedleTask(NeedlePlan plan, List<EvalModel> models, List<PromptSou
     /// Told after every prompt.
     public interface Watcher {
         void done(int units, int of);
+    }
+
+    /// What must be equal for two runs to be one: the plan, the models byte for byte, the haystack, the backend, the shard.
+    public ObjectNode config(String backend) {
+        ObjectNode config = plan.json();
+        ArrayNode measured = config.putArray("models");
+        models.forEach(m -> measured.add(m.json()));
+        return config.put("haystack", sources.getFirst().fingerprint()).put("backend", backend).put("shard", shard.toString());
     }
 
     /// @return how many prompts were answered now, those of an earlier run not counted
@@ -82,7 +91,7 @@ public record NeedleTask(NeedlePlan plan, List<EvalModel> models, List<PromptSou
         ObjectNode result = Json.object().put("unit", unit.key()).put("model", model.name()).put("length", unit.length()).put("depth", unit.depth())
                 .put("needles", unit.needles()).put("sample", unit.sample()).put("tokens", prompt.ids().length);
         ArrayNode runs = result.putArray("runs");
-        Answered dense = Answered.run(forward, Contenders.dense(), prompt, model.tokenizer(), null);
+        Answered dense = Answered.run(forward, new AttentionMode.Dense(), prompt, model.tokenizer(), null);
         if (plan.policies().contains(Contenders.DENSE)) {
             runs.add(line(Contenders.DENSE, 0, null, dense));
         }
@@ -92,7 +101,8 @@ public record NeedleTask(NeedlePlan plan, List<EvalModel> models, List<PromptSou
             }
             for (int budget : plan.budgets()) {
                 for (Setting setting : plan.settings()) {
-                    Answered answered = Answered.run(forward, Contenders.mode(policy, budget, model, setting, prompt, plan.layers()), prompt, model.tokenizer(), dense);
+                    Answered answered = Answered.run(forward,
+                            Contenders.mode(Contenders.policy(policy, budget, model), setting, prompt, plan.layers()), prompt, model.tokenizer(), dense);
                     runs.add(line(policy, budget, setting, answered));
                 }
             }

@@ -79,7 +79,7 @@ public final class ProsePrompts implements PromptSource {
         System.arraycopy(hay, at, context, at + needle.length, hay.length - at);
         String text = FRAME + tokenizer.decode(context) + " </book>.\n " + QUESTION;
         int[] ids = tokenizer.encodeWithBos(text);
-        return new NeedlePrompt(length, depth, 1, sample, text, ids, tokenizer.encode(QUESTION).length, ANSWER, new int[0]);
+        return new NeedlePrompt(length, depth, 1, sample, text, ids, tokenizer.encode(QUESTION).length + 1, ANSWER, new int[0]);
     }
 
     /// The first `room` tokens of all files, beginning with file number `sample`, again from the start if they do not suffice.

@@ -1,0 +1,4 @@
+package org.dhsa.cli;
+import picocli.CommandLine.Command;
+@Command(name = "report")
+final class EvalReportCommand implements Runnable { public void run() {} }
