@@ -28,21 +28,21 @@ import org.dhsa.tensor.Tensor;
 
 /// Another backend with a clock around every stage. Two readings of the clock per stage and layer cost nothing beside
 /// the stage itself. What is no stage (the cache, views of tensors) is not counted.
-final class TimedBackend implements Backend {
+public final class TimedBackend implements Backend {
 
     private final Backend inner;
     private final Map<Stage, Long> nanos = new EnumMap<>(Stage.class);
 
-    TimedBackend(Backend inner) {
+    public TimedBackend(Backend inner) {
         this.inner = inner;
     }
 
     /// Nanoseconds of every stage that ran since the last [#reset].
-    Map<Stage, Long> nanos() {
+    public Map<Stage, Long> nanos() {
         return new EnumMap<>(nanos);
     }
 
-    void reset() {
+    public void reset() {
         nanos.clear();
     }
 

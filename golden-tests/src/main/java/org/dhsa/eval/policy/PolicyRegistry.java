@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.Profile;
 import org.dhsa.policy.BlockTopKPolicy;
+import org.dhsa.policy.CachePolicy;
 import org.dhsa.policy.ChunkScoring;
 import org.dhsa.policy.ChunkSource;
 import org.dhsa.policy.DensePolicy;
@@ -44,6 +45,8 @@ public final class PolicyRegistry {
     private static final Parameter BLOCK_OF_ONE = new Parameter("block", "1", "rows that share a list; above 1 a row reads up to block - 1 keys more");
     private static final Parameter HEADS_SHARED = new Parameter("heads", "shared", "shared: one list for all heads; each: every head for itself");
     private static final Parameter HEADS_EACH = new Parameter("heads", "each", HEADS_SHARED.meaning());
+
+    private static final Parameter WINDOW = new Parameter("window", "8", "last queries of the prompt that score, whose own keys are kept");
 
     private static final Map<String, Known> KNOWN = new LinkedHashMap<>();
 
@@ -90,9 +93,22 @@ public final class PolicyRegistry {
         add("oracle-topp", "the fewest keys that hold a share of the true attention",
                 List.of(new Parameter("mass", "0.95", "share of the attention mass, above 0 and at most 1"), new Parameter("block", "1", "rows that share a list"), HEADS_EACH),
                 (s, r) -> new OraclePolicy(s.integer("block", 1, 1), s.shared("heads", false), 0, s.number("mass", 0.95)), (s, b) -> s);
+        cache(CachePolicy.Kind.H2O, "decoding only: the prompt's keys that its last queries looked at most", WINDOW, true);
+        cache(CachePolicy.Kind.STREAMING_CACHE, "decoding only: the prompt's first keys and its last ones", new Parameter("sinks", "4", "first keys of the prompt"), false);
+        cache(CachePolicy.Kind.PYRAMIDKV, "decoding only: as h2o, smoothed, the budget falling from layer to layer", WINDOW, true);
+        cache(CachePolicy.Kind.SNAPKV, "decoding only: as h2o, smoothed, every group of heads for itself", WINDOW, true);
     }
 
     private PolicyRegistry() {}
+
+    private static void cache(CachePolicy.Kind kind, String summary, Parameter window, boolean scored) {
+        boolean smoothed = kind == CachePolicy.Kind.PYRAMIDKV || kind == CachePolicy.Kind.SNAPKV;
+        Stream<Parameter> parameters = Stream.of(new Parameter("budget", "256", "keys kept of the prompt"), window);
+        parameters = smoothed ? Stream.concat(parameters, Stream.of(new Parameter("kernel", "5", "odd width of the smoothing"))) : parameters;
+        parameters = kind == CachePolicy.Kind.PYRAMIDKV ? Stream.concat(parameters, Stream.of(new Parameter("beta", "20", "how steep the pyramid is"))) : parameters;
+        add(kind.slug(), summary, parameters.toList(), (s, r) -> new CachePolicy(kind, s.integer("budget", BUDGET, 1),
+                scored ? s.integer("window", 8, 1) : s.integer("sinks", 4, 1), s.integer("kernel", 5, 1), s.integer("beta", 20, 1)), PolicyRegistry::replaceBudget);
+    }
 
     private static void add(String name, String summary, List<Parameter> parameters,
                             BiFunction<PolicySpec, PolicyResources, SelectionPolicy> make, BiFunction<PolicySpec, Integer, PolicySpec> budget) {
