@@ -23,7 +23,7 @@ final class EvalQuickCommand implements Callable<Integer> {
     static final List<Integer> BUDGETS = List.of(64, 128);
     static final List<String> POLICIES = List.of("dense", "dhsa", "block-sparse", "sliding", "streaming", "oracle");
 
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "3", description = "Prompts per cell. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "2", description = "Prompts per cell. Default: ${DEFAULT-VALUE}.")
     int samples;
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")

@@ -72,8 +72,13 @@ public final class EvalSummary {
         return summary;
     }
 
+    /// Prompts per cell, as far as any cell has got.
+    private int samples() {
+        return units.values().stream().mapToInt(u -> u.path("sample").asInt() + 1).max().orElse(0);
+    }
+
     private int expected() {
-        return config.path("models").size() * config.path("lengths").size() * config.path("depths").size() * config.path("needles").size() * config.path("samples").asInt();
+        return config.path("models").size() * config.path("lengths").size() * config.path("depths").size() * config.path("needles").size() * samples();
     }
 
     public JsonNode config() {

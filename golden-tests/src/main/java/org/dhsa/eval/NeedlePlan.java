@@ -103,13 +103,12 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         return units;
     }
 
-    /// @return the fields that must be equal for two runs to be one
+    /// @return the fields that must be equal for two runs to be one; more samples may be added to a file, so their number is none of them
     ObjectNode json() {
         ObjectNode json = Json.object().put("task", task);
         json.set("lengths", ints(lengths));
         json.set("depths", ints(depths));
         json.set("needles", ints(needles));
-        json.put("samples", samples);
         ArrayNode names = json.putArray("policies");
         policies.forEach(names::add);
         json.set("budgets", ints(budgets));
