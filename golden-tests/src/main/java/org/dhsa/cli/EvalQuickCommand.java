@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
 /// The whole comparison in small.
 @Command(name = "quick", mixinStandardHelpOptions = true, sortOptions = false,
         header = "The whole comparison in minutes: six policies, four lengths, five depths, two budgets, both small models, both settings.",
-        description = {"", "This is the run behind docs/findings.md. Its prompts are fixed by the seed; the same command gives the same results.", ""})
+        description = {"", "With --samples 2 this is the run behind docs/findings.md. Its prompts are fixed by the seed; the same command gives the same results.", ""})
 final class EvalQuickCommand implements Callable<Integer> {
 
     static final List<Integer> LENGTHS = List.of(256, 512, 1024, 2048);
@@ -23,7 +23,7 @@ final class EvalQuickCommand implements Callable<Integer> {
     static final List<Integer> BUDGETS = List.of(64, 128);
     static final List<String> POLICIES = List.of("dense", "dhsa", "block-sparse", "sliding", "streaming", "oracle");
 
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "2", description = "Prompts per cell. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per cell; more may be added to a finished run. Default: ${DEFAULT-VALUE}.")
     int samples;
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")
