@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import org.dhsa.backend.BackendOptions;
+import org.dhsa.eval.Setting;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.Profile;
@@ -30,7 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "Every command explains itself:   ./dhsa COMMAND --help", ""
         },
         subcommands = {DemoCommand.class, GenerateCommand.class, InspectCommand.class, GoldenCommand.class, BackendsCommand.class,
-            SynthCommand.class, BenchCommand.class, TestCommand.class, HelpCommand.class},
+            SynthCommand.class, BenchCommand.class, EvalCommand.class, TestCommand.class, HelpCommand.class},
         footer = {"", "Exit codes: 0 good, 1 a comparison failed, 2 the input cannot be used."})
 public final class Main {
 
@@ -50,6 +51,7 @@ public final class Main {
                 .registerConverter(BackendOptions.KvType.class, new Choice<>(BackendOptions.KvType.class))
                 .registerConverter(GoldenDiffCommand.Arithmetic.class, new Choice<>(GoldenDiffCommand.Arithmetic.class))
                 .registerConverter(GoldenExportCommand.Choose.class, new Choice<>(GoldenExportCommand.Choose.class))
+                .registerConverter(Setting.class, new Choice<>(Setting.class))
                 .registerConverter(EmbeddingScale.class, new Choice<>(EmbeddingScale.class))
                 .registerConverter(GenerateCommand.Attention.class, new Choice<>(GenerateCommand.Attention.class))
                 .registerConverter(DhsaConfig.Aggregation.class, new Choice<>(DhsaConfig.Aggregation.class))

@@ -23,7 +23,12 @@ public final class PageTemplate {
 
     /// A resource beside this class.
     static PageTemplate load(String resource) {
-        try (InputStream in = PageTemplate.class.getResourceAsStream(resource)) {
+        return load(PageTemplate.class, resource);
+    }
+
+    /// A resource beside the given class.
+    public static PageTemplate load(Class<?> beside, String resource) {
+        try (InputStream in = beside.getResourceAsStream(resource)) {
             if (in == null) {
                 throw new IllegalStateException("the resource " + resource + " is not on the class path");
             }

@@ -1,0 +1,96 @@
+package org.dhsa.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
+import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.Shard;
+import org.dhsa.model.EmbeddingScale;
+import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.Option;
+
+/// What every measuring command takes.
+final class EvalOptions {
+
+    @Option(names = "--model", paramLabel = "DIR", split = ",", description = {"One or more folders of Gemma 2. Default: the two small models of this project, "
+            + "with and without the chunk retrieval loss."})
+    List<Path> models;
+
+    @Option(names = "--predictor", paramLabel = "FILE", description = "Boundary predictor for all models. Default: boundary_predictor.safetensors in each model folder.")
+    Path predictor;
+
+    @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.FAST, description = "What computes: a name that ./dhsa backends lists. Default: ${DEFAULT-VALUE}.")
+    String backend;
+
+    @Option(names = "--embedding-scale", paramLabel = "HOW", description = "The factor sqrt(hidden size) of the embedding: exact (default) or bf16.")
+    EmbeddingScale embeddingScale = EmbeddingScale.EXACT;
+
+    @Option(names = "--workers", paramLabel = "N", description = "Prompts that are answered at once, one thread each. Default: one for each processor.")
+    Integer workers;
+
+    @Option(names = "--shard", paramLabel = "I/N", defaultValue = "0/1", description = "Only part I of N of the work, I from 0; eval report puts the files together. Default: all.")
+    String shard;
+
+    @Option(names = "--seed", paramLabel = "N", defaultValue = "1", description = "Of the prompts. Default: ${DEFAULT-VALUE}.")
+    long seed;
+
+    @Option(names = "--out", paramLabel = "FILE", description = {"Result file, JSON lines. If it is there, the run goes on where it was. "
+            + "Default: out/eval/COMMAND.jsonl in the checkout; a shard's name is added."})
+    Path out;
+
+    @Option(names = "--json", description = "Print one JSON object instead of text.")
+    boolean json;
+
+    Shard shard() {
+        return Shard.parse(shard);
+    }
+
+    int workerCount() {
+        if (workers != null && workers <= 0) {
+            throw new BadInput("--workers must be positive, was " + workers + ".");
+        }
+        return workers == null ? Runtime.getRuntime().availableProcessors() : workers;
+    }
+
+    /// One thread per backend: whole prompts are shared out instead.
+    Supplier<Backend> backends() {
+        return () -> Backends.open(backend, new BackendOptions(OptionalInt.of(1), BackendOptions.KvType.F32));
+    }
+
+    /// Fails before any work if the backend cannot run.
+    void requireBackend() {
+        backends().get().close();
+    }
+
+    Path file(String command) {
+        Shard part = shard();
+        String name = part.count() == 1 ? command : command + "-" + part.index() + "-of-" + part.count();
+        Path file = out == null ? Home.find().root().resolve("out/eval").resolve(name + ".jsonl") : out;
+        FileOutput.requireWritable(file.toAbsolutePath().getParent(), "--out");
+        return file;
+    }
+
+    List<EvalModel> open(PrintWriter err) throws IOException, WeightsFormatException {
+        Path tiny = Home.find().tinyModel();
+        List<Path> folders = models == null ? List.of(tiny, tiny.resolve("without-chunk-loss")) : models;
+        List<EvalModel> opened = new ArrayList<>();
+        try {
+            for (Path folder : folders) {
+                EvalModel model = EvalModel.open(folder, tiny, Optional.ofNullable(predictor), embeddingScale);
+                model.model().warnings().forEach(warning -> err.println("warning: " + warning));
+                opened.add(model);
+            }
+            return opened;
+        } catch (Throwable e) {
+            opened.forEach(EvalModel::close);
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package org.dhsa.cli;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.dhsa.eval.NeedlePlan;
+import org.dhsa.eval.Setting;
+import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/// The whole comparison in small.
+@Command(name = "quick", mixinStandardHelpOptions = true, sortOptions = false,
+        header = "The whole comparison in minutes: six policies, four lengths, five depths, two budgets, both small models, both settings.",
+        description = {"", "With --samples 2 this is the run behind docs/findings.md. Its prompts are fixed by the seed; the same command gives the same results.", ""})
+final class EvalQuickCommand implements Callable<Integer> {
+
+    static final List<Integer> LENGTHS = List.of(256, 512, 1024, 2048);
+    static final List<Integer> DEPTHS = List.of(0, 25, 50, 75, 100);
+    static final List<Integer> BUDGETS = List.of(64, 128);
+    static final List<String> POLICIES = List.of("dense", "dhsa", "block-sparse", "sliding", "streaming", "oracle");
+
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per cell; more may be added to a finished run. Default: ${DEFAULT-VALUE}.")
+    int samples;
+
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")
+    List<Integer> lengths = LENGTHS;
+
+    @Mixin
+    EvalOptions options;
+
+    @Mixin
+    DebugOption debug;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, List.of(Setting.values()), "all", options.seed);
+        return EvalNeedles.run(plan, options, null, spec.commandLine().getOut(), spec.commandLine().getErr());
+    }
+}

@@ -1,0 +1,74 @@
+package org.dhsa.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.dhsa.eval.BudgetCurve;
+import org.dhsa.eval.EvalReport;
+import org.dhsa.eval.EvalSummary;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// Result files, the shards of one run or a single one, as a page and as text.
+@Command(name = "report", mixinStandardHelpOptions = true, sortOptions = false, header = "Puts result files together: one page with heat maps, curves and tables.",
+        description = {"", "Takes the files of quick, niah or ablate; several must be shards of one configuration.", ""})
+final class EvalReportCommand implements Callable<Integer> {
+
+    @Parameters(arity = "1..*", paramLabel = "FILE", description = "Result files (.jsonl).")
+    List<Path> files;
+
+    @Option(names = "--out", paramLabel = "FILE", description = "The page. Default: out/eval/report.html in the checkout.")
+    Path out;
+
+    @Option(names = "--svg", paramLabel = "DIR", description = "Write the accuracy curves there too, one SVG per model and setting.")
+    Path svg;
+
+    @Option(names = "--json", description = "Print one JSON object instead of text.")
+    boolean json;
+
+    @Mixin
+    DebugOption debug;
+
+    @Spec
+    CommandSpec spec;
+
+    @Override
+    public Integer call() throws IOException {
+        for (Path file : files) {
+            if (!Files.isRegularFile(file)) {
+                throw new BadInput("There is no result file " + file + ". Measure first: ./dhsa eval quick.");
+            }
+        }
+        EvalSummary summary = EvalSummary.read(files);
+        Path page = out == null ? Home.find().root().resolve("out/eval/report.html") : out;
+        FileOutput.requireWritable(page.toAbsolutePath().getParent(), "--out");
+        FileOutput.write(page, new EvalReport(summary).html());
+        if (svg != null) {
+            FileOutput.requireWritable(svg, "--svg");
+            for (String model : summary.models()) {
+                for (String setting : summary.settings()) {
+                    FileOutput.write(svg.resolve((model + " " + setting).replaceAll("[^A-Za-z0-9]+", "-") + ".svg"), new BudgetCurve(summary, model, setting).svg());
+                }
+            }
+        }
+        var output = spec.commandLine().getOut();
+        if (json) {
+            var object = Json.object().put("page", page.toString()).put("prompts", summary.prompts());
+            var rows = object.putArray("accuracy");
+            summary.groups().forEach(g -> rows.add(g.json()));
+            output.println(Json.pretty(object));
+        } else {
+            output.print(summary.text());
+            output.println();
+            output.println("The page with the pictures: " + page.toAbsolutePath().normalize());
+        }
+        output.flush();
+        return 0;
+    }
+}
