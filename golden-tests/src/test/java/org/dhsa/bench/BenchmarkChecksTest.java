@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import org.dhsa.backend.Availability;
 import org.dhsa.cli.Home;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -68,6 +69,7 @@ class BenchmarkChecksTest {
             b.length = 384;
             b.budget = 288;
             b.block = 32;
+            b.backendName = BenchBackends.VECTOR;
             return b;
         };
         Supplier<CheckedBenchmark> prefill = () -> {
@@ -92,9 +94,9 @@ class BenchmarkChecksTest {
             b.tokens = 20;
             return b;
         };
-        return List.of(timed("project", gemm), timed("openBlas", gemm), timed("peak", gemm), timed("project", gemv), timed("read", gemv),
-                timed("dense", attention), timed("peak", attention), timed("dense", dhsa), timed("sparse", dhsa), timed("selected", dhsa), timed("predicted", dhsa),
-                timed("dense", prefill), timed("dhsa", prefill), timed("peak", prefill), timed("decode", decode), timed("read", decode), timed("step", warmStart));
+        return List.of(timed("project", gemm), timed("openBlas", gemm), timed("openCl", gemm), timed("peak", gemm), timed("project", gemv), timed("read", gemv),
+                timed("dense", attention), timed("denseOpenCl", attention), timed("peak", attention), timed("dense", dhsa), timed("sparse", dhsa), timed("selected", dhsa), timed("predicted", dhsa),
+                timed("dense", prefill), timed("dhsa", prefill), timed("denseOpenCl", prefill), timed("dhsaOpenCl", prefill), timed("peak", prefill), timed("decode", decode), timed("read", decode), timed("step", warmStart));
     }
 
     @Test
@@ -111,6 +113,7 @@ class BenchmarkChecksTest {
     @MethodSource("every")
     void aRightResultPassesAndAWrongOneDoesNot(Timed timed) throws Exception {
         assumeThat(!timed.method.equals("openBlas") || OpenBlas.open(1).isPresent()).as("OpenBLAS is installed (package %s)", OpenBlas.PACKAGE).isTrue();
+        assumeThat(!timed.method.endsWith("penCl") || BenchBackends.openCl() instanceof Availability.Available).as("an OpenCL device: %s", BenchBackends.openCl()).isTrue();
         CheckedBenchmark benchmark = timed.benchmark.get();
         benchmark.prepare(timed.method);
         if (benchmark instanceof WarmStartBenchmark warmStart) {
