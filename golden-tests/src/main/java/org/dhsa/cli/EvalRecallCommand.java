@@ -1,94 +1,28 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.Callable;
 import org.dhsa.eval.ByPolicy;
-import org.dhsa.eval.Contenders;
-import org.dhsa.eval.EvalModel;
-import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.NeedleTask;
-import org.dhsa.eval.PromptSource;
 import org.dhsa.eval.ResultLog;
-import org.dhsa.eval.Setting;
-import org.dhsa.eval.ToyPrompts;
-import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /// How well keys are chosen: recall of the oracle's keys, attention mass kept, regret, output error.
 @Command(name = "recall", mixinStandardHelpOptions = true, sortOptions = false, header = "How well keys are chosen: recall of the oracle's keys, attention mass kept, regret, output error.",
         description = {"", "One line per model, length, policy and budget; means over heads, global and local layers apart. The prompt only, strict setting.", ""})
-final class EvalRecallCommand implements Callable<Integer> {
-
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048.")
-    List<Integer> lengths = EvalQuickCommand.LENGTHS;
-
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length. Default: ${DEFAULT-VALUE}.")
-    int samples;
-
-    @Option(names = "--policies", paramLabel = "NAME,NAME", split = ",", description = "As in eval niah. Default: the six of eval quick.")
-    List<String> policies = EvalQuickCommand.POLICIES;
-
-    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 64,128.")
-    List<Integer> budgets = EvalQuickCommand.BUDGETS;
+final class EvalRecallCommand extends EvalByPolicyCommand {
 
     @Option(names = "--rows", paramLabel = "N", defaultValue = "256", description = "Most rows per head and layer that are looked at. Default: ${DEFAULT-VALUE}.")
     int rows;
 
-    @Mixin
-    EvalOptions options;
-
-    @Mixin
-    DebugOption debug;
-
-    @Spec
-    CommandSpec spec;
+    @Override
+    void check() {
+        if (rows <= 0) {
+            throw new BadInput("--rows must be positive, was " + rows + ".");
+        }
+    }
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
-        PrintWriter output = spec.commandLine().getOut();
-        NeedlePlan plan = new NeedlePlan("recall", lengths, List.of(50), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(spec.commandLine().getErr());
-        try {
-            List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
-                plan.requireFits(model);
-                sources.add(new ToyPrompts(model.tokenizer(), plan.seed()));
-            }
-            Path file = options.file("recall");
-            ByPolicy task = new ByPolicy(plan, models, sources, options.backends(), options.shard());
-            JsonNode config = new NeedleTask(plan, models, sources, options.backends(), options.shard(), 1).config(options.backend);
-            try (Progress progress = Progress.on(spec.commandLine().getErr(), options.json); ResultLog log = ResultLog.open(file, config.deepCopy())) {
-                Progress.Task line = progress.task("recall");
-                if (rows <= 0) {
-                    throw new BadInput("--rows must be positive, was " + rows + ".");
-                }
-                task.recall(log, (done, of) -> line.at("run", done, of), rows);
-                progress.clear();
-                if (options.json) {
-                    var json = Json.object().put("results", file.toString());
-                    var rows = json.putArray("rows");
-                    log.results().forEach(rows::add);
-                    output.println(Json.pretty(json));
-                } else {
-                    log.results().forEach(r -> output.println(Json.compact(r)));
-                    output.println("Results: " + file.toAbsolutePath().normalize());
-                }
-                output.flush();
-            }
-        } finally {
-            models.forEach(EvalModel::close);
-        }
-        return 0;
+    void measure(ByPolicy task, ResultLog log, NeedleTask.Watcher watcher) {
+        task.recall(log, watcher, rows);
     }
 }

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Every kernel against FP64 and the plain loops, at ugly lengths and places, with poison around what it writes.
 ///
@@ -354,6 +355,48 @@ class KernelTest {
                 kernels.geluTimes(out.data(), up, 5, n);
                 return out.values();
             });
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3, 15, 16, 17, 31, 33, 100})
+    void cap(int n) {
+        for (double scale : new double[] {0.1, 30, 1000}) {
+            SplittableRandom random = new SplittableRandom(n);
+            float[] x = new float[n];
+            double[] truth = new double[n];
+            for (int i = 0; i < n; i++) {
+                x[i] = (float) (scale * random.nextDouble(-1, 1));
+                truth[i] = 30 * Math.tanh(0.5 * x[i] / 30);
+            }
+            rungs("cap", "scale " + scale + " n=" + n, truth, kernels -> {
+                Guarded out = Guarded.of(5, x);
+                kernels.cap(out.data(), 5, n, 0.5f, 30);
+                return out.values();
+            });
+        }
+    }
+
+    /// Copies bit for bit, also from rows that end where the array ends, and no further than the slack.
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 7, 30})
+    void packRows(int count) {
+        int width = 40;
+        float[] x = Size.MIXED.array(new SplittableRandom(count), width * count);
+        int[] offsets = IntStream.range(0, count).map(n -> (count - 1 - n) * width).toArray();
+        for (Kernels kernels : new Kernels[] {SCALAR, FAST}) {
+            int height = kernels.rows();
+            for (int d : new int[] {0, 1, width - height}) {
+                float[] panel = new float[3 + count * height + Kernels.PACK_SLACK + 9];
+                Arrays.fill(panel, -7f);
+                kernels.packRows(x, offsets, count, d, panel, 3);
+                for (int n = 0; n < count; n++) {
+                    assertThat(Arrays.copyOfRange(panel, 3 + n * height, 3 + (n + 1) * height)).as("row %s from %s", n, d)
+                            .isEqualTo(Arrays.copyOfRange(x, offsets[n] + d, offsets[n] + d + height));
+                }
+                assertThat(Arrays.copyOf(panel, 3)).containsOnly(-7f);
+                assertThat(Arrays.copyOfRange(panel, panel.length - 9, panel.length)).containsOnly(-7f);
+            }
         }
     }
 
