@@ -30,5 +30,6 @@ interface FamilyCheck {
             Map.entry("topk_attention", new TopKAttentionCheck()),
             Map.entry("merge_regions", new MergeRegionsCheck()),
             Map.entry("kv", new KvCheck()),
-            Map.entry("e2e", new EndToEndCheck()));
+            Map.entry("e2e", new EndToEndCheck()),
+            Map.entry("icml_masks", new IcmlMasksCheck()));
 }
