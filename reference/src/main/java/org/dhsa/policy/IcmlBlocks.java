@@ -1,4 +1,4 @@
-package org.dhsa.reference.baseline;
+package org.dhsa.policy;
 
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,4 +1,4 @@
-package org.dhsa.reference.baseline;
+package org.dhsa.policy;
 
 import java.util.Arrays;
 import org.dhsa.model.DhsaConfig.TieOrder;

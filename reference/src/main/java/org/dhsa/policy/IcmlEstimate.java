@@ -1,12 +1,11 @@
-package org.dhsa.reference.baseline;
+package org.dhsa.policy;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.dhsa.model.DhsaConfig.TieOrder;
-import org.dhsa.policy.AttentionWeights;
-import org.dhsa.reference.baseline.IcmlBlockMask.Estimate;
-import org.dhsa.reference.baseline.IcmlBlockMask.Input;
-import org.dhsa.reference.baseline.IcmlBlockMask.Kind;
+import org.dhsa.policy.IcmlBlockMask.Estimate;
+import org.dhsa.policy.IcmlBlockMask.Input;
+import org.dhsa.policy.IcmlBlockMask.Kind;
 import org.dhsa.reference.labels.MeanAttention;
 import org.dhsa.tensor.DoubleTensor;
 
