@@ -31,5 +31,7 @@ interface FamilyCheck {
             Map.entry("merge_regions", new MergeRegionsCheck()),
             Map.entry("kv", new KvCheck()),
             Map.entry("e2e", new EndToEndCheck()),
-            Map.entry("icml_masks", new IcmlMasksCheck()));
+            Map.entry("icml_masks", new IcmlMasksCheck()),
+            Map.entry("seerattention_prefill", new SeerAttentionCheck()),
+            Map.entry("seerattention_decode", new SeerAttentionCheck()));
 }

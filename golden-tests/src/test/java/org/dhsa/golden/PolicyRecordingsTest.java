@@ -19,7 +19,9 @@ class PolicyRecordingsTest {
 
     /// How many cases each family has. A family that is missing here is not checked.
     private static final Map<String, Integer> FAMILIES = new TreeMap<>(Map.ofEntries(
-            Map.entry("icml_masks", 29)));
+            Map.entry("icml_masks", 29),
+            Map.entry("seerattention_prefill", 4),
+            Map.entry("seerattention_decode", 2)));
 
     private static List<GoldenCase> cases() throws GoldenFormatException, IOException {
         return GoldenRun.find(DIR);
