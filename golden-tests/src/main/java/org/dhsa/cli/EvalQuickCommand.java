@@ -40,7 +40,7 @@ final class EvalQuickCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, List.of(Setting.values()), "all", options.seed);
+        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, Setting.USUAL, "all", options.seed);
         return EvalNeedles.run(plan, options, null, spec.commandLine().getOut(), spec.commandLine().getErr());
     }
 }

@@ -6,7 +6,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -113,7 +112,7 @@ public record NeedleTask(NeedlePlan plan, List<EvalModel> models, List<PromptSou
     private static JsonNode line(String policy, int budget, Setting setting, Answered answered) {
         ObjectNode json = Json.object().put("policy", policy);
         if (setting != null) {
-            json.put("budget", budget).put("setting", setting.name().toLowerCase(Locale.ROOT));
+            json.put("budget", budget).put("setting", setting.slug());
         }
         json.put("score", rounded(answered.score()));
         put(json, "nll", answered.nll());
