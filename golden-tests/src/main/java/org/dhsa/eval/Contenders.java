@@ -16,8 +16,8 @@ import org.dhsa.policy.SelectionPolicy;
 /// Gemma 2 give the registry's names (`dhsa:block=128,local=128,sinks=128`).
 public final class Contenders {
 
-    static final String DENSE = "dense";
-    static final String DHSA = "dhsa";
+    public static final String DENSE = "dense";
+    public static final String DHSA = "dhsa";
 
     private static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 
@@ -78,10 +78,7 @@ public final class Contenders {
     }
 
     static AttentionMode mode(SelectionPolicy policy, Setting setting, NeedlePrompt prompt, String layers) {
-        PolicySetting where = switch (setting) {
-            case AUTHORS -> PolicySetting.questionDense(prompt.questionTokens());
-            case STRICT -> PolicySetting.STRICT;
-        };
+        PolicySetting where = setting.policySetting(prompt.questionTokens());
         return new AttentionMode.Policy(policy, where.on(layers.equals("global") ? PolicySetting.Layers.GLOBAL_ONLY : PolicySetting.Layers.ALL));
     }
 }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import java.util.Locale;
 import java.util.OptionalDouble;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
@@ -63,7 +62,7 @@ public record NeedleTask(NeedlePlan plan, EvalSetup setup, List<PromptSource> so
     private static JsonNode line(String policy, int budget, Setting setting, Answered answered) {
         ObjectNode json = Json.object().put("policy", policy);
         if (setting != null) {
-            json.put("budget", budget).put("setting", setting.name().toLowerCase(Locale.ROOT));
+            json.put("budget", budget).put("setting", setting.slug());
         }
         json.put("score", rounded(answered.score()));
         put(json, "nll", answered.nll());
@@ -84,7 +83,7 @@ public record NeedleTask(NeedlePlan plan, EvalSetup setup, List<PromptSource> so
     }
 
     /// Four significant digits: more is noise of the arithmetic.
-    static double rounded(double value) {
+    public static double rounded(double value) {
         return value == 0 || !Double.isFinite(value) ? value : new java.math.BigDecimal(value).round(new java.math.MathContext(4)).doubleValue();
     }
 }
