@@ -30,5 +30,9 @@ interface FamilyCheck {
             Map.entry("topk_attention", new TopKAttentionCheck()),
             Map.entry("merge_regions", new MergeRegionsCheck()),
             Map.entry("kv", new KvCheck()),
-            Map.entry("e2e", new EndToEndCheck()));
+            Map.entry("e2e", new EndToEndCheck()),
+            Map.entry("minference_vertical_slash", new VerticalSlashCheck()),
+            Map.entry("minference_block_sparse", new MInferenceBlockCheck()),
+            Map.entry("xattention", new XAttentionCheck()),
+            Map.entry("flexprefill", new FlexPrefillCheck()));
 }
