@@ -105,6 +105,7 @@ public final class PolicyRegistry {
         cache(CachePolicy.Kind.STREAMING_CACHE, "decoding only: the prompt's first keys and its last ones", new Parameter("sinks", "4", "first keys of the prompt"), false);
         cache(CachePolicy.Kind.PYRAMIDKV, "decoding only: as h2o, smoothed, the budget falling from layer to layer", WINDOW, true);
         cache(CachePolicy.Kind.SNAPKV, "decoding only: as h2o, smoothed, every group of heads for itself", WINDOW, true);
+        EstimatingPolicies.addTo(PolicyRegistry::add);
     }
 
     private PolicyRegistry() {}
