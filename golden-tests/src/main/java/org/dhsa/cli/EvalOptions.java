@@ -11,9 +11,13 @@ import java.util.function.Supplier;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
 import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.EvalSetup;
+import org.dhsa.eval.LocalEngine;
 import org.dhsa.eval.Shard;
+import org.dhsa.eval.SweepEngine;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 
 /// What every measuring command takes.
@@ -48,6 +52,12 @@ final class EvalOptions {
     @Option(names = "--json", description = "Print one JSON object instead of text.")
     boolean json;
 
+    @Option(names = "--engine", paramLabel = "NAME", defaultValue = "local", description = "Who runs the cells: local (threads of this process) or spark (docs/sweeps.md). Default: ${DEFAULT-VALUE}.")
+    String engine;
+
+    @Option(names = "--master", paramLabel = "URL", description = "Spark master, for --engine spark. Default: local[*], all processors of this machine.")
+    String master;
+
     Shard shard() {
         return Shard.parse(shard);
     }
@@ -64,9 +74,23 @@ final class EvalOptions {
         return () -> Backends.open(backend, new BackendOptions(OptionalInt.of(1), BackendOptions.KvType.F32));
     }
 
-    /// Fails before any work if the backend cannot run.
-    void requireBackend() {
+    /// Models, backend and share of the work, after everything that can be said without opening a model.
+    EvalSetup setup(PrintWriter err) throws IOException, WeightsFormatException {
+        int count = workerCount();
+        Shard part = shard();
         backends().get().close();
+        return new EvalSetup(open(err), backend, backends(), part, count);
+    }
+
+    /// Who computes. Ready to: what it needs has been reached.
+    SweepEngine engine(CommandSpec spec) {
+        if (engine.equals("local")) {
+            if (master != null) {
+                throw new BadInput("--master goes with --engine spark; threads of this process have none.");
+            }
+            return new LocalEngine();
+        }
+        throw new BadInput("--engine: " + Choice.unknown(engine, List.of("local")) + ".");
     }
 
     Path file(String command) {
