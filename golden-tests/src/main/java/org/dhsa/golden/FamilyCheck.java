@@ -30,5 +30,8 @@ interface FamilyCheck {
             Map.entry("topk_attention", new TopKAttentionCheck()),
             Map.entry("merge_regions", new MergeRegionsCheck()),
             Map.entry("kv", new KvCheck()),
-            Map.entry("e2e", new EndToEndCheck()));
+            Map.entry("e2e", new EndToEndCheck()),
+            Map.entry("quest", new QuestCheck()),
+            Map.entry("snapkv", new SnapKvCheck()),
+            Map.entry("hub_maskers", new MaskChainCheck()));
 }
