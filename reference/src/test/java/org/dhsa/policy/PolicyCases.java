@@ -87,6 +87,7 @@ final class PolicyCases {
     static List<SelectionPolicy> withoutBudget() {
         List<SelectionPolicy> all = new ArrayList<>(List.of(new DensePolicy(), OraclePolicy.topP(0.7), new OraclePolicy(3, true, 0, 0.9)));
         all.addAll(EstimatingPolicyCases.withoutBudget());
+        all.addAll(PagePolicyCases.withoutBudget());
         return all;
     }
 }
