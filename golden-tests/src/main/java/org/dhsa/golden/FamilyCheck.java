@@ -37,5 +37,8 @@ interface FamilyCheck {
             Map.entry("flexprefill", new FlexPrefillCheck()),
             Map.entry("quest", new QuestCheck()),
             Map.entry("snapkv", new SnapKvCheck()),
-            Map.entry("hub_maskers", new MaskChainCheck()));
+            Map.entry("hub_maskers", new MaskChainCheck()),
+            Map.entry("icml_masks", new IcmlMasksCheck()),
+            Map.entry("seerattention_prefill", new SeerAttentionCheck()),
+            Map.entry("seerattention_decode", new SeerAttentionCheck()));
 }
