@@ -1,6 +1,5 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -8,15 +7,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.dhsa.eval.EvalModel;
-import org.dhsa.eval.EvalReport;
 import org.dhsa.eval.EvalSetup;
-import org.dhsa.eval.EvalSummary;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.PromptSource;
 import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
+import org.dhsa.eval.report.EvalReport;
+import org.dhsa.eval.report.TaskReport;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Model.CommandSpec;
 
@@ -48,18 +47,19 @@ final class EvalNeedles {
     }
 
     private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
-        EvalSummary summary = EvalSummary.read(List.of(file));
+        EvalReport report = EvalReport.read(List.of(file));
+        TaskReport summary = report.tasks().getFirst();
+        int prompts = summary.results().units().size();
         Path page = file.resolveSibling(file.getFileName().toString().replaceFirst("\\.jsonl$", "") + ".html");
-        FileOutput.write(page, new EvalReport(summary).html());
+        FileOutput.write(page, report.html());
         if (options.json) {
-            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put("prompts", summary.prompts()).put("answered_now", now);
-            ArrayNode rows = json.putArray("accuracy");
-            summary.groups().forEach(g -> rows.add(g.json()));
+            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put("answered_now", now);
+            summary.addTo(json);
             out.println(Json.pretty(json));
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, summary.prompts());
+            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, prompts);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

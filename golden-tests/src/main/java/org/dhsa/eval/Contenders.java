@@ -16,8 +16,8 @@ import org.dhsa.policy.SelectionPolicy;
 /// Gemma 2 give the registry's names (`dhsa:block=128,local=128,sinks=128`).
 public final class Contenders {
 
-    static final String DENSE = "dense";
-    static final String DHSA = "dhsa";
+    public static final String DENSE = "dense";
+    public static final String DHSA = "dhsa";
 
     private static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 

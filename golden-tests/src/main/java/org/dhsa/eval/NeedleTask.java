@@ -84,7 +84,7 @@ public record NeedleTask(NeedlePlan plan, EvalSetup setup, List<PromptSource> so
     }
 
     /// Four significant digits: more is noise of the arithmetic.
-    static double rounded(double value) {
+    public static double rounded(double value) {
         return value == 0 || !Double.isFinite(value) ? value : new java.math.BigDecimal(value).round(new java.math.MathContext(4)).doubleValue();
     }
 }
