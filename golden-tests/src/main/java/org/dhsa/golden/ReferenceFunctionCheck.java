@@ -9,8 +9,7 @@ import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 
 /// A family of functions that are no stages: labels and baselines. The reference has them; the seam of backends does not.
-abstract sealed class ReferenceFunctionCheck implements FamilyCheck
-        permits LabelsCheck, BlockSparseCheck, TopKAttentionCheck, MergeRegionsCheck, KvCheck {
+abstract class ReferenceFunctionCheck implements FamilyCheck {
 
     @Override
     public Optional<String> notCovered(Backend backend) {

@@ -51,7 +51,8 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
             return DensePolicy.everything(layer);
         }
         Boundaries rows = layer.decoding() ? Boundaries.of(0, 1) : Boundaries.uniform(layer.denseFrom(), block);
-        Boundaries keyBlocks = keyBlocks(layer);
+        KeyUnits units = KeyUnits.fixed(layer, block, block);
+        Boundaries keyBlocks = units.bounds();
         List<KeySelection> perHead = new ArrayList<>();
         int group = layer.heads() / layer.kvHeads();
         for (int h = 0; h < (sharedHeads ? 1 : layer.heads()); h++) {
@@ -59,18 +60,10 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
             Tensor key = sharedHeads ? layer.key() : layer.backend().rows(layer.key(), h / group, h / group + 1);
             DoubleTensor scores = layer.backend().chunkSimilarity().apply(
                     new ChunkSimilarity.Input(means(query, rows, layer), means(key, keyBlocks, layer))).chunkScores().toDouble();
-            perHead.add(Lists.each(blocks, b -> choose(b, scores, keyBlocks, layer)));
+            perHead.add(Lists.each(blocks, b -> choose(b, scores, units)));
         }
         long dots = (long) rows.chunks() * keyBlocks.chunks() * 2 * layer.headDim() * perHead.size();
         return new LayerSelection(perHead, layer.heads(), dots + ChunkCost.means(layer, rows.totalLength(), keyBlocks.totalLength(), sharedHeads));
-    }
-
-    /// Blocks of keys by absolute position, as rows of the cache.
-    private Boundaries keyBlocks(LayerState layer) {
-        int start = layer.rule().keyStart();
-        int end = layer.end();
-        return Boundaries.of(IntStream.concat(IntStream.concat(IntStream.of(0),
-                IntStream.iterate((start / block + 1) * block, b -> b < end, b -> b + block).map(b -> b - start)), IntStream.of(end - start)).toArray());
     }
 
     private static Tensor means(Tensor states, Boundaries segments, LayerState layer) {
@@ -78,16 +71,13 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
                 new ChunkRepresentation.Input(states, segments, ChunkRepresentation.Pooling.MEAN, 0)).chunks();
     }
 
-    private BlockSelection choose(QueryBlocks.Block rows, DoubleTensor scores, Boundaries keyBlocks, LayerState layer) {
-        int start = layer.rule().keyStart();
-        int own = keyBlocks.chunkOf(rows.start() - start);
-        int oldest = keyBlocks.chunkOf(layer.firstVisible(rows.start()) - start);
+    private BlockSelection choose(QueryBlocks.Block rows, DoubleTensor scores, KeyUnits units) {
+        int own = units.unitOf(rows.start());
+        int oldest = units.first(rows);
         double[] earlier = IntStream.range(oldest, own).mapToDouble(b -> scores.at(rows.segment(), b)).toArray();
         BlockSelection best = Lists.best(earlier, oldest, Math.max(1, budget / block) - 1);
-        int[] keys = IntStream.concat(Arrays.stream(best.keys()), IntStream.of(own))
-                .flatMap(b -> IntStream.range(Math.max(layer.firstVisible(rows.start()), start + keyBlocks.start(b)),
-                        Math.min(rows.end(), start + keyBlocks.end(b)))).toArray();
-        int forced = rows.end() - Math.max(layer.firstVisible(rows.start()), start + keyBlocks.start(own));
+        int[] keys = IntStream.concat(Arrays.stream(best.keys()), IntStream.of(own)).flatMap(b -> units.visible(b, rows)).toArray();
+        int forced = (int) units.visible(own, rows).count();
         return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), 0, new int[0]);
     }
 }

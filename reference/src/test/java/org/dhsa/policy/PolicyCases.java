@@ -77,6 +77,9 @@ final class PolicyCases {
         all.add(DhsaPolicy.published(config.with(c -> c.queryChunking = QueryChunking.DYNAMIC_CHUNKS), predicted));
         all.add(DhsaPolicy.published(config.with(c -> c.shareMasks = true), predicted));
         all.add(DhsaPolicy.published(config.with(c -> c.shareBoundaries = false), predicted));
+        all.addAll(EstimatingPolicyCases.all(budget, block));
+        all.addAll(PagePolicyCases.all(budget, block));
+        all.addAll(GatePolicyCases.all(budget, block));
         return all;
     }
 

@@ -41,7 +41,15 @@ public final class PolicyRegistry {
 
     private record Known(Entry entry, BiFunction<PolicySpec, PolicyResources, SelectionPolicy> make, BiFunction<PolicySpec, Integer, PolicySpec> budget) {}
 
-    private static final int BUDGET = 256;
+    /// Takes one policy into the registry.
+    interface Adder {
+        /// @param make   the policy of a spec
+        /// @param budget the spec at another budget of keys per list
+        void add(String name, String summary, List<Parameter> parameters, BiFunction<PolicySpec, PolicyResources, SelectionPolicy> make,
+                 BiFunction<PolicySpec, Integer, PolicySpec> budget);
+    }
+
+    static final int BUDGET = 256;
     private static final Parameter BLOCK_OF_ONE = new Parameter("block", "1", "rows that share a list; above 1 a row reads up to block - 1 keys more");
     private static final Parameter HEADS_SHARED = new Parameter("heads", "shared", "shared: one list for all heads; each: every head for itself");
     private static final Parameter HEADS_EACH = new Parameter("heads", "each", HEADS_SHARED.meaning());
@@ -152,12 +160,12 @@ public final class PolicyRegistry {
         return known;
     }
 
-    private static PolicySpec replaceBudget(PolicySpec spec, int budget) {
+    static PolicySpec replaceBudget(PolicySpec spec, int budget) {
         return spec.with("budget", String.valueOf(budget));
     }
 
     /// A default that shrinks with the budget: an eighth of it, at least 1.
-    private static int eighth(int budget, int most) {
+    static int eighth(int budget, int most) {
         return Math.max(1, Math.min(most, budget / 8));
     }
 
