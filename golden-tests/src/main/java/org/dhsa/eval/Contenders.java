@@ -77,7 +77,7 @@ public final class Contenders {
         }
     }
 
-    static AttentionMode mode(SelectionPolicy policy, Setting setting, NeedlePrompt prompt, String layers) {
+    static AttentionMode mode(SelectionPolicy policy, Setting setting, Prompt prompt, String layers) {
         PolicySetting where = switch (setting) {
             case AUTHORS -> PolicySetting.questionDense(prompt.questionTokens());
             case STRICT -> PolicySetting.STRICT;
