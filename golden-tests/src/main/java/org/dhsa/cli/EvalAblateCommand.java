@@ -36,7 +36,7 @@ final class EvalAblateCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 128.")
     List<Integer> budgets = List.of(128);
 
-    @Option(names = "--settings", paramLabel = "NAME,NAME", split = ",", description = "authors, strict. Default: strict.")
+    @Option(names = "--settings", paramLabel = "NAME,NAME", split = ",", description = "authors, strict, question-dense, decode-dense; see eval niah. Default: strict.")
     List<Setting> settings = List.of(Setting.STRICT);
 
     @Mixin

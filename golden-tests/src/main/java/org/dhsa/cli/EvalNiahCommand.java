@@ -48,8 +48,8 @@ final class EvalNiahCommand implements Callable<Integer>, SweepCommand {
     List<Integer> budgets = EvalQuickCommand.BUDGETS;
 
     @Option(names = "--settings", paramLabel = "NAME,NAME", split = ",", description = {"authors: question and new tokens dense, as in the authors' code. "
-            + "strict: every position sparse. Default: both."})
-    List<Setting> settings = List.of(Setting.values());
+            + "strict: every position sparse. question-dense, decode-dense: only the one of them. Default: authors,strict."})
+    List<Setting> settings = Setting.USUAL;
 
     @Option(names = "--layers", paramLabel = "WHICH", defaultValue = "all", description = {"all (default), or global: local layers stay dense in their window, "
             + "which flatters every policy."})

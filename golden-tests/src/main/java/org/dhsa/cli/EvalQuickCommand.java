@@ -42,7 +42,7 @@ final class EvalQuickCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, List.of(Setting.values()), "all", options.seed);
+        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, Setting.USUAL, "all", options.seed);
         return EvalNeedles.sweep(plan, options, null, err);
     }
 

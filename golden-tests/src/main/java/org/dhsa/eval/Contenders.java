@@ -78,10 +78,7 @@ public final class Contenders {
     }
 
     static AttentionMode mode(SelectionPolicy policy, Setting setting, Prompt prompt, String layers) {
-        PolicySetting where = switch (setting) {
-            case AUTHORS -> PolicySetting.questionDense(prompt.questionTokens());
-            case STRICT -> PolicySetting.STRICT;
-        };
+        PolicySetting where = setting.policySetting(prompt.questionTokens());
         return new AttentionMode.Policy(policy, where.on(layers.equals("global") ? PolicySetting.Layers.GLOBAL_ONLY : PolicySetting.Layers.ALL));
     }
 }

@@ -3,7 +3,6 @@ package org.dhsa.eval;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.util.Locale;
 import java.util.OptionalDouble;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
@@ -42,7 +41,7 @@ final class PolicyRuns {
     private static JsonNode line(String policy, int budget, Setting setting, Answered answered) {
         ObjectNode json = Json.object().put("policy", policy);
         if (setting != null) {
-            json.put("budget", budget).put("setting", setting.name().toLowerCase(Locale.ROOT));
+            json.put("budget", budget).put("setting", setting.slug());
         }
         json.put("score", NeedleTask.rounded(answered.score()));
         put(json, "nll", answered.nll());

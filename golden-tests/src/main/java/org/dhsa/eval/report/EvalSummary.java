@@ -12,6 +12,7 @@ import org.dhsa.cli.Json;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.Interval;
 import org.dhsa.eval.NeedleTask;
+import org.dhsa.eval.Setting;
 
 /// Needle results of one configuration, from one file or from the files of its shards, grouped for comparison.
 ///
@@ -206,10 +207,6 @@ public final class EvalSummary {
     }
 
     static String said(String setting) {
-        return switch (setting) {
-            case "authors" -> "authors' setting (question and decoding dense)";
-            case "strict" -> "strict setting (every position sparse)";
-            default -> setting;
-        };
+        return Setting.of(setting).map(Setting::said).orElse(setting);
     }
 }
