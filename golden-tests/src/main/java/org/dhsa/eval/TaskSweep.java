@@ -36,6 +36,9 @@ public record TaskSweep(NeedlePlan plan, EvalSetup setup, ObjectNode about, List
     public ObjectNode config() {
         ObjectNode config = plan.json();
         config.remove(List.of("depths", "needles"));
+        if (units.stream().noneMatch(u -> u.head().has("length"))) {
+            config.remove("lengths");
+        }
         config.setAll(about.deepCopy());
         return setup.describe(config);
     }

@@ -14,12 +14,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.StreamSupport;
 import org.dhsa.cli.Json;
+import org.dhsa.eval.ProsePrompts;
 
 /// A file with one JSON object per line, UTF-8. A broken line is named and left out; the rest goes on.
 ///
 /// @param items  what the good lines hold, in the order of the file
 /// @param broken one sentence per broken line, with file, line and reason
-public record JsonLines<T>(List<T> items, List<String> broken) {
+/// @param sha256 of the file
+public record JsonLines<T>(List<T> items, List<String> broken, String sha256) {
 
     private static final ObjectReader READER = Json.MAPPER.reader().with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
@@ -58,7 +60,7 @@ public record JsonLines<T>(List<T> items, List<String> broken) {
             }
             begin = end + 1;
         }
-        return new JsonLines<>(List.copyOf(items), List.copyOf(broken));
+        return new JsonLines<>(List.copyOf(items), List.copyOf(broken), ProsePrompts.sha256(bytes));
     }
 
     /// @throws IllegalArgumentException if the field is missing or no text

@@ -9,13 +9,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.dhsa.cli.BadInput;
+import org.dhsa.eval.ProsePrompts;
 
 /// A folder with LongBench's files, `TASK.jsonl`, in it or in its folder `data`.
 ///
 /// @param examples by task, in the order of the tasks
 /// @param missing  tasks that were meant and have no file
 /// @param broken   one sentence per broken line, with file, line and reason
-public record LongBenchData(Map<LongBenchTask, List<LongBenchTask.Example>> examples, List<String> missing, List<String> broken) {
+/// @param fingerprint of all files that were read
+public record LongBenchData(Map<LongBenchTask, List<LongBenchTask.Example>> examples, List<String> missing, List<String> broken, String fingerprint) {
 
     /// @param tasks those that must be there; empty for those of the paper that are there
     /// @throws BadInput if there is no folder, a named task's file is missing, or no good line at all
@@ -27,6 +29,7 @@ public record LongBenchData(Map<LongBenchTask, List<LongBenchTask.Example>> exam
         Map<LongBenchTask, List<LongBenchTask.Example>> examples = new LinkedHashMap<>();
         List<String> missing = new ArrayList<>();
         List<String> broken = new ArrayList<>();
+        StringBuilder hashes = new StringBuilder();
         for (LongBenchTask task : wanted) {
             Path file = folder.resolve(task.name() + ".jsonl");
             file = Files.exists(file) ? file : folder.resolve("data").resolve(task.name() + ".jsonl");
@@ -36,6 +39,7 @@ public record LongBenchData(Map<LongBenchTask, List<LongBenchTask.Example>> exam
             }
             JsonLines<LongBenchTask.Example> lines = JsonLines.read(file, task::parse);
             broken.addAll(lines.broken());
+            hashes.append(lines.sha256());
             if (!lines.items().isEmpty()) {
                 examples.put(task, lines.items());
             }
@@ -47,6 +51,6 @@ public record LongBenchData(Map<LongBenchTask, List<LongBenchTask.Example>> exam
             throw new BadInput("--data: " + folder + " holds no example" + (broken.isEmpty() ? ": none of " + wanted.stream().map(t -> t.name() + ".jsonl").collect(Collectors.joining(", "))
                     + " is there with a line in it." : ". " + String.join("; ", broken.subList(0, Math.min(3, broken.size()))) + "."));
         }
-        return new LongBenchData(examples, missing, broken);
+        return new LongBenchData(examples, missing, broken, ProsePrompts.sha256(hashes.toString()).substring(0, 12));
     }
 }

@@ -118,7 +118,7 @@ public record LongBenchTask(String name, String template, int newTokens, Metric 
     /// @param plain without a chat's turns
     /// @param chat  the frame for tasks that are asked as a chat; the same as `plain` where the model is none
     /// @param most  tokens of the answer, the published number or fewer
-    TaskPrompt prompt(Example example, int maxTokens, int most, Tokenizer tokenizer, PromptFrame plain, PromptFrame chat) {
+    public TaskPrompt prompt(Example example, int maxTokens, int most, Tokenizer tokenizer, PromptFrame plain, PromptFrame chat) {
         PromptFrame frame = this.chat ? chat : plain;
         int at = template.indexOf("{context}");
         String head = template.substring(0, at).replace("{input}", example.input());

@@ -15,8 +15,9 @@ import org.dhsa.cli.BadInput;
 /// The documents of all other questions are the distractors of this one. SQuAD and HotpotQA, which RULER uses, can be brought into
 /// this form: `documents` are the paragraphs of the question.
 ///
-/// @param documents all documents of the file, each once
-public record QaFile(List<Question> questions, List<String> documents, List<String> broken) {
+/// @param documents   all documents of the file, each once
+/// @param fingerprint of the file
+public record QaFile(List<Question> questions, List<String> documents, List<String> broken, String fingerprint) {
 
     /// One question.
     public record Question(String question, List<String> answers, List<String> documents) {}
@@ -33,6 +34,6 @@ public record QaFile(List<Question> questions, List<String> documents, List<Stri
         }
         Set<String> documents = new LinkedHashSet<>();
         lines.items().forEach(q -> documents.addAll(q.documents()));
-        return new QaFile(lines.items(), List.copyOf(documents), lines.broken());
+        return new QaFile(lines.items(), List.copyOf(documents), lines.broken(), lines.sha256().substring(0, 12));
     }
 }
