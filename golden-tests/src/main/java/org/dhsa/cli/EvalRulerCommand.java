@@ -84,6 +84,9 @@ final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
         EvalSetup setup = options.setup(err);
         try {
             boolean toy = haystack == null && setup.models().stream().anyMatch(EvalRulerCommand::speaksToy);
+            if (toy && answers.chat) {
+                throw new BadInput("--chat: the small models of this project know no chat. Leave --chat away, or name a chat model of Gemma with --model.");
+            }
             List<RulerTask> measured = asked != null ? asked : Arrays.stream(RulerTask.values())
                     .filter(t -> t == RulerTask.QA ? qa != null : !toy || t.inToyLanguage()).toList();
             List<TaskPrompts> prompts = new ArrayList<>();
