@@ -44,6 +44,9 @@ public final class Contenders {
         SHORT.put("dhsa/one-query-fixed-16", DHSA_BASE.replace("block=16", "block=1") + ",chunking=fixed-16");
     }
 
+    private static final List<String> FIELD = List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
+            "h2o:window=8", "streaming-cache", "pyramidkv:window=8", "snapkv:window=8");
+
     private Contenders() {}
 
     /// The ablations of DHSA, the whole first.
@@ -52,6 +55,11 @@ public final class Contenders {
         SHORT.keySet().stream().filter(n -> n.startsWith("dhsa/") && !n.contains("one-query")).forEach(names::add);
         names.add("oracle-shared");
         return names;
+    }
+
+    /// One of every method, for a comparison at equal pairs.
+    public static List<String> field() {
+        return FIELD;
     }
 
     /// Splits `dense,dhsa:block=16,local=16` into its two names: a piece like `local=16` belongs to the name before it.
@@ -68,10 +76,15 @@ public final class Contenders {
         return names;
     }
 
+    /// What a short name stands for; any other name as it is.
+    static String spec(String name) {
+        return SHORT.getOrDefault(name, name);
+    }
+
     /// @throws BadInput naming what is wrong with the name
     static SelectionPolicy policy(String name, int budget, EvalModel model) {
         try {
-            return PolicyRegistry.create(PolicyRegistry.withBudget(SHORT.getOrDefault(name, name), budget), model.resources());
+            return PolicyRegistry.create(PolicyRegistry.withBudget(spec(name), budget), model.resources());
         } catch (IllegalArgumentException e) {
             throw new BadInput("--policies: " + e.getMessage() + " (" + name + ", budget " + budget + "). Short names: dense, " + String.join(", ", SHORT.keySet()) + ".", e);
         }

@@ -46,6 +46,7 @@ public interface TaskReport {
         known.put("quick", NeedleReport::of);
         known.put("niah", NeedleReport::of);
         known.put("ablate", NeedleReport::of);
+        known.put("field", FieldReport::new);
         known.put("ruler", ScoresReport::of);
         known.put("longbench", ScoresReport::of);
         Function<ResultSet, TaskReport> maker = known.get(results.task());
