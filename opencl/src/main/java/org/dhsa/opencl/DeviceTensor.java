@@ -34,10 +34,13 @@ final class DeviceTensor implements Tensor {
         return new DeviceTensor(context, shape, buffer, 0, block(shape));
     }
 
-    /// The tensor itself if it lives here, or else its values rounded and uploaded.
+    /// The tensor itself if it lives here, widened if it is bfloat16, or else its values rounded and uploaded.
     static DeviceTensor of(OpenClContext context, Tensor tensor) {
         if (tensor instanceof DeviceTensor own && own.context == context) {
             return own;
+        }
+        if (tensor instanceof DeviceBf16Tensor half && half.context() == context) {
+            return half.wide();
         }
         double[] wide = tensor.toDouble().data();
         float[] narrow = new float[wide.length];
@@ -59,19 +62,22 @@ final class DeviceTensor implements Tensor {
 
     /// Rows of the first axis; no copy.
     DeviceTensor rows(int from, int to) {
+        return new DeviceTensor(context, withRows(shape, 0, to - from), buffer, offset + from * stride, stride);
+    }
+
+    /// Rows of the second axis of three, `[kvHeads, keyLen, headDim]` for instance; no copy.
+    DeviceTensor keyRows(int from, int to) {
+        return new DeviceTensor(context, withRows(shape, 1, to - from), buffer, offset + (long) from * shape.extent(2), stride);
+    }
+
+    /// The shape with another extent of one axis.
+    static Shape withRows(Shape shape, int axis, int rows) {
         Object[] axes = new Object[2 * shape.rank()];
         for (int a = 0; a < shape.rank(); a++) {
             axes[2 * a] = shape.name(a);
-            axes[2 * a + 1] = a == 0 ? to - from : shape.extent(a);
+            axes[2 * a + 1] = a == axis ? rows : shape.extent(a);
         }
-        return new DeviceTensor(context, Shape.of(axes), buffer, offset + from * stride, stride);
-    }
-
-    /// Rows of the second axis of `[kvHeads, keyLen, headDim]`; no copy.
-    DeviceTensor keyRows(int from, int to) {
-        int headDim = shape.extent("headDim");
-        return new DeviceTensor(context, Shape.of("kvHeads", shape.extent("kvHeads"), "keyLen", to - from, "headDim", headDim), buffer,
-                offset + (long) from * headDim, stride);
+        return Shape.of(axes);
     }
 
     private static long block(Shape shape) {

@@ -3,6 +3,7 @@ package org.dhsa.opencl;
 import java.util.EnumSet;
 import java.util.Set;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
@@ -42,10 +43,17 @@ public final class OpenClBackend implements Backend {
     private final DeviceAttention attention;
     private final DeviceBoundaries boundaries;
     private final ReferenceBackend host = new ReferenceBackend();
+    private final boolean bf16Cache;
+
+    /// Takes the context over and closes it. The cache is FP32.
+    OpenClBackend(OpenClContext context) {
+        this(context, BackendOptions.KvType.F32);
+    }
 
     /// Takes the context over and closes it.
-    OpenClBackend(OpenClContext context) {
+    OpenClBackend(OpenClContext context, BackendOptions.KvType kv) {
         this.context = context;
+        this.bf16Cache = kv == BackendOptions.KvType.BF16;
         this.product = new MatrixProduct(context);
         this.rotaryEmbedding = new OpenClRotaryEmbedding(context);
         this.attention = new DeviceAttention(context);
@@ -153,13 +161,13 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
-        return new OpenClLayerCache(context, kvHeads, headDim, kind);
+        return new OpenClLayerCache(context, kvHeads, headDim, kind, bf16Cache);
     }
 
     /// What the weights and the cache leave, shared out among the tensors that live at once in a layer.
     @Override
     public int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
-        long kvRow = 2L * 4 * config.numKeyValueHeads() * config.headDim();
+        long kvRow = 2L * (bf16Cache ? 2 : 4) * config.numKeyValueHeads() * config.headDim();
         long cache = 0;
         for (int l = 0; l < config.numHiddenLayers(); l++) {
             // a global layer grows by a quarter and is moved; a local one keeps up to two windows and what is being read
@@ -180,7 +188,7 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
-        return DeviceTensor.of(context, keys).keyRows(from, to);
+        return keys instanceof DeviceBf16Tensor half && half.context() == context ? half.keyRows(from, to) : DeviceTensor.of(context, keys).keyRows(from, to);
     }
 
     @Override

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
+import org.dhsa.model.LayerKind;
 import org.dhsa.model.Quirk;
 import org.dhsa.model.WeightTensor;
 import org.dhsa.optimized.OptimizedBackend;
@@ -96,6 +97,20 @@ class DhsaTest {
                 check("chunk-representation", pooling + " " + Arrays.toString(boundaries) + " padded to " + padTo, b -> b.chunkRepresentation()
                         .apply(new ChunkRepresentation.Input(states, Boundaries.of(boundaries), pooling, padTo)).chunks());
             }
+        }
+    }
+
+    @Test
+    void chunksOfABf16CacheAreThoseOfTheSameFloats() {
+        SplittableRandom random = new SplittableRandom(5);
+        OpenClBackend backend = backends.getFirst();
+        OpenClLayerCache cache = new OpenClLayerCache(backend.context(), 3, 33, new LayerKind.Global(), true);
+        DoubleTensor keys = ThreeRungs.tensor(random, 1, "kvHeads", 3, "keyLen", 140, "headDim", 33);
+        cache.append(keys, keys);
+        for (Pooling pooling : Pooling.values()) {
+            Function<Tensor, double[]> chunks = states -> backend.chunkRepresentation()
+                    .apply(new ChunkRepresentation.Input(states, Boundaries.of(0, 1, 5, 90, 140), pooling, 0)).chunks().toDouble().data();
+            assertThat(chunks.apply(cache.keys())).as("%s", pooling).isEqualTo(chunks.apply(cache.keys().toDouble())).isNotEqualTo(chunks.apply(keys));
         }
     }
 
