@@ -34,7 +34,7 @@ final class ModelOptions {
     BackendOptions.KvType kv = BackendOptions.KvType.F32;
 
     @Option(names = "--max-device-memory", paramLabel = "SIZE", description = {"Most memory to use on a device (backend opencl): bytes, or with k, m or g, like 6g. The "
-            + "prompt is then read in parts that fit. Default: all the device has."})
+            + "prompt is then worked on in parts that fit. Default: all the device has."})
     String maxDeviceMemory;
 
     @Option(names = "--embedding-scale", paramLabel = "HOW", description = {"The factor sqrt(hidden size) of the embedding: exact, or bf16 (rounded, as a BF16 model multiplies). "

@@ -17,7 +17,7 @@ record DeviceBf16Tensor(OpenClContext context, Shape shape, OpenClBuffer buffer,
 
     /// Rows of the second axis; no copy.
     DeviceBf16Tensor keyRows(int from, int to) {
-        return new DeviceBf16Tensor(context, DeviceTensor.withRows(shape, 1, to - from), buffer, offset + (long) from * shape.extent(2), stride);
+        return new DeviceBf16Tensor(context, shape.with(shape.name(1), to - from), buffer, offset + (long) from * shape.extent(2), stride);
     }
 
     /// The same values as floats, a copy made on the device.

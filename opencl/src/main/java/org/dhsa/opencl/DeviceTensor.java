@@ -1,5 +1,6 @@
 package org.dhsa.opencl;
 
+import java.util.List;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -62,22 +63,28 @@ final class DeviceTensor implements Tensor {
 
     /// Rows of the first axis; no copy.
     DeviceTensor rows(int from, int to) {
-        return new DeviceTensor(context, withRows(shape, 0, to - from), buffer, offset + from * stride, stride);
+        return new DeviceTensor(context, shape.with(shape.name(0), to - from), buffer, offset + from * stride, stride);
     }
 
     /// Rows of the second axis of three, `[kvHeads, keyLen, headDim]` for instance; no copy.
     DeviceTensor keyRows(int from, int to) {
-        return new DeviceTensor(context, withRows(shape, 1, to - from), buffer, offset + (long) from * shape.extent(2), stride);
+        return new DeviceTensor(context, shape.with(shape.name(1), to - from), buffer, offset + (long) from * shape.extent(2), stride);
     }
 
-    /// The shape with another extent of one axis.
-    static Shape withRows(Shape shape, int axis, int rows) {
-        Object[] axes = new Object[2 * shape.rank()];
-        for (int a = 0; a < shape.rank(); a++) {
-            axes[2 * a] = shape.name(a);
-            axes[2 * a + 1] = a == axis ? rows : shape.extent(a);
+    /// Tensors that follow each other along the first or the second axis, copied together on the device.
+    static DeviceTensor join(OpenClContext context, List<Tensor> parts, String axis) {
+        DeviceTensor whole = allocate(context, parts.getFirst().shape().with(axis, parts.stream().mapToInt(p -> p.shape().extent(axis)).sum()));
+        boolean first = whole.shape.name(0).equals(axis);
+        if (!first && !whole.shape.name(1).equals(axis)) {
+            throw new IllegalArgumentException("tensors are joined along one of their first two axes, not along " + axis + " of " + whole.shape);
         }
-        return Shape.of(axes);
+        long at = 0;
+        for (Tensor part : parts) {
+            DeviceTensor from = of(context, part);
+            context.copyRows(from.buffer, from.offset, from.stride, whole.buffer, at, whole.stride, from.shape.extent(0), from.block());
+            at += first ? from.shape.elements() : from.block();
+        }
+        return whole;
     }
 
     private static long block(Shape shape) {

@@ -134,7 +134,7 @@ class DhsaTest {
         return ThreeRungs.weight(random, DType.BF16, scale, dims);
     }
 
-    private static BoundaryPredictorWeights predictor(String kind, SplittableRandom random, int window, int c) {
+    static BoundaryPredictorWeights predictor(String kind, SplittableRandom random, int window, int c, int heads) {
         Optional<WeightTensor> gate = kind.endsWith("gate") ? Optional.of(bf16(random, 1, 1, c)) : Optional.empty();
         int encoded = kind.equals("cnn") ? 11 : c;
         var mlp = new BoundaryPredictorWeights.DecisionMlp(bf16(random, 1 / Math.sqrt(encoded), 19, 4 * encoded + 1),
@@ -144,15 +144,15 @@ class DhsaTest {
                     bf16(random, 0.3, encoded), mlp);
         }
         if (kind.startsWith("stack")) {
-            var blocks = Stream.generate(() -> new BoundaryPredictorWeights.Stack.Block(selfAttention(random, c), norm(random, c))).limit(2).toList();
+            var blocks = Stream.generate(() -> new BoundaryPredictorWeights.Stack.Block(selfAttention(random, c, heads), norm(random, c))).limit(2).toList();
             return new BoundaryPredictorWeights.Stack(window, blocks, norm(random, c), gate, mlp);
         }
-        return new BoundaryPredictorWeights.Attention(window, selfAttention(random, c), norm(random, c), gate, mlp);
+        return new BoundaryPredictorWeights.Attention(window, selfAttention(random, c, heads), norm(random, c), gate, mlp);
     }
 
-    private static BoundaryPredictorWeights.SelfAttention selfAttention(SplittableRandom random, int c) {
+    private static BoundaryPredictorWeights.SelfAttention selfAttention(SplittableRandom random, int c, int heads) {
         double scale = 2 / Math.sqrt(c);
-        return new BoundaryPredictorWeights.SelfAttention(3, bf16(random, scale, 3 * c, c), bf16(random, 0.3, 3 * c), bf16(random, scale, c, c), bf16(random, 0.3, c));
+        return new BoundaryPredictorWeights.SelfAttention(heads, bf16(random, scale, 3 * c, c), bf16(random, 0.3, 3 * c), bf16(random, scale, c, c), bf16(random, 0.3, c));
     }
 
     private static BoundaryPredictorWeights.LayerNorm norm(SplittableRandom random, int c) {
@@ -163,7 +163,7 @@ class DhsaTest {
     @MethodSource("predictors")
     void boundaryPredictionFromOneTokenOn(String kind, int window) {
         SplittableRandom random = new SplittableRandom(window);
-        BoundaryPredictorWeights predictor = predictor(kind, random, window, 54);
+        BoundaryPredictorWeights predictor = predictor(kind, random, window, 54, 3);
         List<Tensor> keys = IntStream.of(1, 2, 2 * window - 1, 2 * window, 63, 64, 65, 130).<Tensor>mapToObj(length ->
                 ThreeRungs.tensor(random, 2, "kvHeads", 2, "keyLen", length, "headDim", 27)).toList();
         // all lengths are one tensor: over one logit or two the baseline's error is a matter of luck

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
@@ -58,6 +59,20 @@ class RuntimeTest {
             assertThat(DeviceTensor.of(context, keys).keyRows(2, 6).toDouble().data())
                     .containsExactly(reference.keyRows(keys, 2, 6).toDouble().data());
         }
+    }
+
+    @Test
+    void partsAreJoinedOnTheDevice() {
+        DoubleTensor x = ramp(0, "heads", 3, "queryLen", 7, "headDim", 2);
+        DeviceTensor there = DeviceTensor.of(context, x);
+        long before = context.readBacks();
+        DeviceTensor along = DeviceTensor.join(context, List.of(there.keyRows(0, 3), there.keyRows(3, 4), there.keyRows(4, 7)), "queryLen");
+        DeviceTensor first = DeviceTensor.join(context, List.of(there.rows(0, 2), there.rows(2, 3)), "heads");
+        assertThat(context.readBacks()).isEqualTo(before);
+        assertThat(along.shape()).isEqualTo(x.shape());
+        assertThat(along.toDouble().data()).containsExactly(x.data());
+        assertThat(first.toDouble().data()).containsExactly(x.data());
+        assertThatThrownBy(() -> DeviceTensor.join(context, List.of(there), "headDim")).hasMessageContaining("not along headDim");
     }
 
     @Test

@@ -14,14 +14,17 @@ import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
+import org.dhsa.forward.Probe;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.EmbeddingScale;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.Gemma2Weights;
+import org.dhsa.model.LayerKind;
 import org.dhsa.model.WeightTensor;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.stage.Boundaries;
+import org.dhsa.stage.KeySelection;
 import org.dhsa.tensor.DType;
 import org.junit.jupiter.api.Test;
 
@@ -149,6 +152,45 @@ class WholeModelTest {
         } finally {
             Device.close(context);
         }
+    }
+
+    /// DHSA needs the whole prompt in every layer. Under a limit it is not cut; the layer works on it in tiles of rows: the same selection, the
+    /// same bits.
+    @Test
+    void dhsaKeepsALimitOfMemoryByWorkingInTilesOfRows() {
+        OpenClDevice device = Device.any();
+        AttentionMode mode = AttentionMode.Dhsa.predicted(DHSA, DhsaTest.predictor("attention", new SplittableRandom(5), 2, 32, 2));
+        List<KeySelection> atOnce = new ArrayList<>();
+        List<KeySelection> inTiles = new ArrayList<>();
+        double[][] whole;
+        try (OpenClBackend backend = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.empty()))) {
+            assertThat(backend.rowTile(CONFIG, 280_000, PROMPT.length, PROMPT.length + 2)).isEqualTo(PROMPT.length);
+            whole = sparse(backend, mode, atOnce, PROMPT.length);
+        }
+        long limit = 2_000_000;
+        try (OpenClBackend small = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.of(limit)))) {
+            assertThatThrownBy(() -> sparse(small, mode, new ArrayList<>(), PROMPT.length)).isInstanceOf(OpenClException.class)
+                    .hasMessageContaining("out of device memory").hasMessageContaining("by --max-device-memory");
+        }
+        try (OpenClBackend small = new OpenClBackend(new OpenClContext(device, Tuning.of(device), OptionalLong.of(limit)))) {
+            int tile = small.rowTile(CONFIG, 280_000, PROMPT.length, PROMPT.length + 2);
+            assertThat(tile).isBetween(16, 300);
+            double[][] tiled = sparse(small, mode, inTiles, tile);
+            assertThat(inTiles).isEqualTo(atOnce).hasSize(3 * 3);
+            assertThat(tiled).isDeepEqualTo(whole);
+            assertThat(small.context().pool().heldBytes()).isLessThanOrEqualTo(limit);
+        }
+    }
+
+    /// Logits of the prompt's end and of two tokens.
+    private static double[][] sparse(Backend backend, AttentionMode mode, List<KeySelection> selections, int rowTile) {
+        Gemma2Forward.Session session = new Gemma2Forward(CONFIG, WEIGHTS, backend, EmbeddingScale.EXACT).open(mode, new Probe() {
+            @Override
+            public void selection(int layer, LayerKind kind, KeySelection selection) {
+                selections.add(selection);
+            }
+        }, rowTile);
+        return new double[][] {session.prefill(PROMPT).toDouble().data(), session.decode(MORE[0]).toDouble().data(), session.decode(MORE[1]).toDouble().data()};
     }
 
     @Test
