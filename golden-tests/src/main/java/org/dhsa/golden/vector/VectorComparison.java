@@ -155,8 +155,12 @@ public final class VectorComparison {
         double[] list = golden.expected().get(rule.get("lists").asText()).tensor().toDouble().data();
         int head = (int) list[row * 3];
         int place = firstDifference(wanted, had);
-        return "list " + row + ", " + (head < 0 ? "all heads" : "head " + head) + ", rows " + (int) list[row * 3 + 1] + " to " + (int) (list[row * 3 + 2] - 1) + ", entry " + place + ": "
+        return "list " + row + ", " + (head < 0 ? "all heads" : "head " + head) + rows((int) list[row * 3 + 1], (int) list[row * 3 + 2]) + ", entry " + place + ": "
                 + entry(had, place) + " where " + entry(wanted, place) + " is expected; " + tie(golden, rule, row, wanted, had) + keys;
+    }
+
+    private static String rows(int start, int end) {
+        return end - start == 1 ? ", row " + start : ", rows " + start + " to " + (end - 1);
     }
 
     private static String entry(int[] list, int place) {
