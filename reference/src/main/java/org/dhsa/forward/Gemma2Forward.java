@@ -116,12 +116,7 @@ public final class Gemma2Forward {
             if (position == 0) {
                 throw new IllegalStateException("there is no prompt yet: call prefill first");
             }
-            DecoderLayer.Attention attention = switch (mode) {
-                case AttentionMode.Dense() -> this::dense;
-                case AttentionMode.Dhsa d -> d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
-                case AttentionMode.Policy p -> policy::decode;
-            };
-            return head(run(new int[] {id}, attention));
+            return head(run(new int[] {id}, tokenAttention()));
         }
 
         /// One layer alone, on hidden states that the caller brings: the next rows of its sequence.
@@ -139,11 +134,27 @@ public final class Gemma2Forward {
         /// @param value as key
         /// @return context `[heads, queryLen, headDim]`
         public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+            return attend(layer, query, key, value, promptAttention());
+        }
+
+        /// The same for one token after the prompt: query `[heads, 1, headDim]`, key and value `[kvHeads, 1, headDim]`.
+        public Tensor attendToken(int layer, Tensor query, Tensor key, Tensor value) {
+            return attend(layer, query, key, value, tokenAttention());
+        }
+
+        private Tensor attend(int layer, Tensor query, Tensor key, Tensor value, DecoderLayer.Attention attention) {
             LayerCache cache = caches.get(layer);
             cache.append(key, value);
-            Tensor context = promptAttention().attend(layer, query, cache);
+            Tensor context = attention.attend(layer, query, cache);
             cache.trim();
             return context;
+        }
+
+        /// Which prompt the rows of the next [#attend] are, for policies that look at the text. Does nothing in other modes.
+        public void announce(int[] promptIds) {
+            if (policy != null) {
+                policy.open(promptIds);
+            }
         }
 
         private Tensor prompt(int[] ids) {
@@ -164,6 +175,14 @@ public final class Gemma2Forward {
                 case AttentionMode.Dense() -> this::dense;
                 case AttentionMode.Dhsa d -> dhsa::prefill;
                 case AttentionMode.Policy p -> policy::prefill;
+            };
+        }
+
+        private DecoderLayer.Attention tokenAttention() {
+            return switch (mode) {
+                case AttentionMode.Dense() -> this::dense;
+                case AttentionMode.Dhsa d -> d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
+                case AttentionMode.Policy p -> policy::decode;
             };
         }
 
