@@ -71,11 +71,4 @@ final class Lists {
             throw new IllegalArgumentException(field + " must be positive, was " + value);
         }
     }
-
-    /// A share of a mass: above 0 and at most 1.
-    static void share(String field, double value) {
-        if (!(value > 0 && value <= 1)) {
-            throw new IllegalArgumentException(field + " must be above 0 and at most 1, was " + value);
-        }
-    }
 }
