@@ -40,6 +40,15 @@ final class EvalNeedles {
         }
     }
 
+    /// Names the first broken lines of a file and counts them; the rest goes on.
+    static void warnOfBroken(List<String> broken, PrintWriter err) {
+        broken.stream().limit(10).forEach(line -> err.println("warning: " + line + "; left out"));
+        if (!broken.isEmpty()) {
+            err.println("warning: " + broken.size() + (broken.size() == 1 ? " broken line is" : " broken lines are") + " left out.");
+            err.flush();
+        }
+    }
+
     static int run(SweepCommand command, CommandSpec spec, EvalOptions options) throws IOException, WeightsFormatException {
         SweepRun run = SweepRun.of(command, spec, options, "prompt");
         report(run.file(), run.now(), run.seconds(), options, spec.commandLine().getOut());

@@ -20,7 +20,7 @@ import org.dhsa.forward.Probe;
 /// A cell for every model, length, sample, policy and budget: how well keys were chosen, or what a run cost.
 ///
 /// @param plan its depths' first one is used, and its first setting
-public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources, Measure measure) implements Sweep {
+public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources, Measure measure, boolean timed) implements Sweep {
 
     private static final int NEW_TOKENS = 16;
 
@@ -44,7 +44,7 @@ public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sour
             forward.open(mode, probe).prefill(prompt.ids());
             result.set("global", means(probe.measures(), m -> !m.isLocal()));
             result.set("local", means(probe.measures(), HeadMeasure::isLocal));
-        });
+        }, false);
     }
 
     /// Seconds to the first token, new tokens per second, and peaks of memory. One run after the other, because times that are measured
@@ -54,7 +54,7 @@ public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sour
             // Once to warm up, once to measure.
             timed(forward, mode, prompt, Json.object());
             timed(forward, mode, prompt, result);
-        });
+        }, true);
     }
 
     @Override

@@ -84,8 +84,10 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads, Budget
         double[] earlier = IntStream.range(oldest, own).mapToDouble(b -> scores.at(rows.segment(), b)).toArray();
         BlockSelection best = Lists.best(earlier, oldest, Math.max(1, budget / block) - 1);
         int[] keys = IntStream.concat(Arrays.stream(best.keys()), IntStream.of(own)).flatMap(b -> units.visible(b, rows)).toArray();
+        int[] tied = Arrays.stream(best.tieGroup()).flatMap(b -> units.visible(b, rows)).toArray();
+        int greater = (int) Arrays.stream(best.keys()).filter(b -> Arrays.binarySearch(best.tieGroup(), b) < 0).flatMap(b -> units.visible(b, rows)).count();
         int forced = (int) units.visible(own, rows).count();
-        return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), 0, new int[0]);
+        return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), greater, tied);
     }
 
     /// The same pairs shared out by the rule: own blocks are forced, older ones may be chosen.

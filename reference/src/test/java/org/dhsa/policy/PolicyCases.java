@@ -87,6 +87,9 @@ final class PolicyCases {
 
     /// [#all], with those that have no budget.
     static List<SelectionPolicy> withoutBudget() {
-        return List.of(new DensePolicy(), OraclePolicy.topP(0.7), new OraclePolicy(3, true, 0, 0.9));
+        List<SelectionPolicy> all = new ArrayList<>(List.of(new DensePolicy(), OraclePolicy.topP(0.7), new OraclePolicy(3, true, 0, 0.9)));
+        all.addAll(EstimatingPolicyCases.withoutBudget());
+        all.addAll(PagePolicyCases.withoutBudget());
+        return all;
     }
 }

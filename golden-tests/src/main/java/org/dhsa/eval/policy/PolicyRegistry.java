@@ -111,6 +111,8 @@ public final class PolicyRegistry {
         cache(CachePolicy.Kind.STREAMING_CACHE, "decoding only: the prompt's first keys and its last ones", new Parameter("sinks", "4", "first keys of the prompt"), false);
         cache(CachePolicy.Kind.PYRAMIDKV, "decoding only: as h2o, smoothed, the budget falling from layer to layer", WINDOW, true);
         cache(CachePolicy.Kind.SNAPKV, "decoding only: as h2o, smoothed, every group of heads for itself", WINDOW, true);
+        EstimatingPolicies.addTo(PolicyRegistry::add);
+        PagePolicies.addTo(PolicyRegistry::add);
         GatePolicies.addTo(PolicyRegistry::add);
     }
 
@@ -214,17 +216,17 @@ public final class PolicyRegistry {
         }
     }
 
-    private static ChunkSource chunks(PolicySpec s, PolicyResources resources) {
+    static ChunkSource chunks(PolicySpec s, PolicyResources resources) {
         String text = s.values().getOrDefault("chunking", "predicted");
         if (text.startsWith("fixed-")) {
             return new ChunkSource.Fixed(new PolicySpec(s.name(), Map.of("chunking=fixed-N", text.substring("fixed-".length()))).integer("chunking=fixed-N", 0, 1));
         }
         return switch (text) {
-            case "predicted" -> predicted(resources);
-            case "random" -> new ChunkSource.Shuffled(predicted(resources), s.integer("seed", 0, Integer.MIN_VALUE));
+            case "predicted" -> predicted(s, resources);
+            case "random" -> new ChunkSource.Shuffled(predicted(s, resources), s.integer("seed", 0, Integer.MIN_VALUE));
             case "sentences" -> {
                 if (resources.sentenceEndIds().isEmpty()) {
-                    throw new IllegalArgumentException("dhsa: chunking=sentences needs to know which tokens end a sentence, and for this model it is not known");
+                    throw new IllegalArgumentException(s.name() + ": chunking=sentences needs to know which tokens end a sentence, and for this model it is not known");
                 }
                 yield new ChunkSource.SentenceEnds(resources.sentenceEndIds());
             }
@@ -233,8 +235,8 @@ public final class PolicyRegistry {
         };
     }
 
-    private static ChunkSource predicted(PolicyResources resources) {
+    private static ChunkSource predicted(PolicySpec s, PolicyResources resources) {
         return new ChunkSource.Predicted(resources.predictor().orElseThrow(() -> new IllegalArgumentException(
-                "dhsa: chunking=predicted and random need a boundary predictor: give one, or choose chunking=fixed-16")));
+                s.name() + ": chunking=predicted and random need a boundary predictor: give one, or choose chunking=fixed-16")));
     }
 }
