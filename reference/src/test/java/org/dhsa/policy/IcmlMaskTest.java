@@ -83,6 +83,16 @@ class IcmlMaskTest {
                 """);
     }
 
+    /// The last query puts its weight three keys back: for the queries 4 and 5 of block 2 that are the keys 1 and 2.
+    @Test
+    void aDistanceMarksEveryBlockThatAQueryOfTheBlockReaches() {
+        DoubleTensor query = Tensors.query(IntStream.range(0, 8).mapToObj(i -> new double[] {i == 7 ? 1 : 0}).toArray(double[][]::new));
+        AttentionRule rule = new AttentionRule(1, OptionalDouble.empty(), new Visibility(0, false), 0, 0);
+        double[] row = IcmlBlockMask.apply(new IcmlBlockMask.Input(Kind.VS, query, Tensors.keys(0, 0, 0, 0, 30, 0, 0, 0), rule, 8, 2, 1, 1, 0, 4, Set.of(),
+                TieOrder.LOW_POSITION_FIRST)).heads().getFirst().estimate().rowScores()[2];
+        assertThat(IntStream.range(0, 8).filter(j -> row[j] > 0.9).toArray()).containsExactly(1, 2);
+    }
+
     @ParameterizedTest
     @EnumSource(Kind.class)
     void withoutQuirksARowReadsItselfNoFutureAndNoMoreThanItsBudget(Kind kind) {
