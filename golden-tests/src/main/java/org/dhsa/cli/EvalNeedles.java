@@ -38,11 +38,7 @@ final class EvalNeedles {
             NeedleTask task = new NeedleTask(plan, models, sources, options.backends(), options.shard(), options.workerCount());
             long begun = System.nanoTime();
             try (Progress progress = Progress.on(err, options.json); ResultLog log = ResultLog.open(file, task.config(options.backend))) {
-                int there = log.results().size();
-                if (there > 0 && !options.json) {
-                    err.println("Going on with " + file + ": " + there + " prompts are there.");
-                    err.flush();
-                }
+                sayGoingOn(log, options, err);
                 Progress.Task line = progress.task(plan.task());
                 int now = task.run(log, (done, of) -> line.at("prompt", done, of));
                 progress.clear();
@@ -54,7 +50,15 @@ final class EvalNeedles {
         return 0;
     }
 
-    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    static void sayGoingOn(ResultLog log, EvalOptions options, PrintWriter err) {
+        if (!log.results().isEmpty() && !options.json) {
+            err.println("Going on with " + log.file() + ": " + log.results().size() + " prompts are there.");
+            err.flush();
+        }
+    }
+
+    /// The page beside the results, and what came out in short.
+    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
         int prompts = summary.results().units().size();
@@ -67,7 +71,7 @@ final class EvalNeedles {
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, prompts);
+            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", now, seconds, prompts);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

@@ -132,6 +132,11 @@ public record NeedleTask(NeedlePlan plan, List<EvalModel> models, List<PromptSou
         value.ifPresent(v -> json.put(name, rounded(v)));
     }
 
+    /// A mean with its interval, as results print it.
+    public static ObjectNode json(Interval i) {
+        return Json.object().put("mean", rounded(i.mean())).put("low", rounded(i.low())).put("high", rounded(i.high())).put("prompts", i.units());
+    }
+
     /// Four significant digits: more is noise of the arithmetic.
     public static double rounded(double value) {
         return value == 0 || !Double.isFinite(value) ? value : new java.math.BigDecimal(value).round(new java.math.MathContext(4)).doubleValue();

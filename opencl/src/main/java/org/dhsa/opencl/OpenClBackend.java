@@ -1,8 +1,10 @@
 package org.dhsa.opencl;
 
 import java.util.EnumSet;
+import java.util.Optional;
 import java.util.Set;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.DeviceMemory;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
@@ -181,6 +183,11 @@ public final class OpenClBackend implements Backend {
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
         return DeviceTensor.of(context, keys).keyRows(from, to);
+    }
+
+    @Override
+    public Optional<DeviceMemory> deviceMemory() {
+        return Optional.of(context.pool());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.dhsa.backend;
 
+import java.util.Optional;
 import java.util.Set;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
@@ -91,6 +92,11 @@ public interface Backend extends AutoCloseable {
     /// @param capacity    tokens of the prompt and of what will follow it
     default int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
         return tokens;
+    }
+
+    /// The memory this backend holds on a device; empty where its tensors lie in the memory of the process.
+    default Optional<DeviceMemory> deviceMemory() {
+        return Optional.empty();
     }
 
     /// Releases what the backend holds. Tensors it made must not be used afterwards.
