@@ -128,7 +128,7 @@ record RecallReport(ResultSet results) implements TaskReport {
 
     private static String percent(RunGroup group, String kind, String measure) {
         Interval i = group.mean("/" + kind + "/" + measure);
-        return i.units() == 0 ? "none" : Html.format("%.1f %% [%.1f, %.1f]", 100 * i.mean(), 100 * i.low(), 100 * i.high());
+        return i.units() == 0 ? "none" : Html.format("%.1f %% [%.1f, %.1f]", 100 * i.mean(), 100 * i.low(), 100 * i.high()).replaceAll("-0\\.0(?!\\d)", "0.0");
     }
 
     private static String percent(double share) {
