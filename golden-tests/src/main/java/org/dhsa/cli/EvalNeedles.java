@@ -40,13 +40,23 @@ final class EvalNeedles {
         }
     }
 
+    /// Names the first broken lines of a file and counts them; the rest goes on.
+    static void warnOfBroken(List<String> broken, PrintWriter err) {
+        broken.stream().limit(10).forEach(line -> err.println("warning: " + line + "; left out"));
+        if (!broken.isEmpty()) {
+            err.println("warning: " + broken.size() + (broken.size() == 1 ? " broken line is" : " broken lines are") + " left out.");
+            err.flush();
+        }
+    }
+
     static int run(SweepCommand command, CommandSpec spec, EvalOptions options) throws IOException, WeightsFormatException {
         SweepRun run = SweepRun.of(command, spec, options, "prompt");
         report(run.file(), run.now(), run.seconds(), options, spec.commandLine().getOut());
         return 0;
     }
 
-    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    /// The page beside the results, and what came out in short.
+    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
         int prompts = summary.results().units().size();
@@ -59,7 +69,7 @@ final class EvalNeedles {
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, prompts);
+            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", now, seconds, prompts);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

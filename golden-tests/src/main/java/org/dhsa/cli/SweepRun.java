@@ -21,6 +21,9 @@ record SweepRun(Path file, int now, double seconds, List<JsonNode> results) {
     static SweepRun of(SweepCommand command, CommandSpec spec, EvalOptions options, String unit) throws IOException, WeightsFormatException {
         PrintWriter err = spec.commandLine().getErr();
         try (Sweep sweep = command.sweep(err)) {
+            if (sweep.timed() && !options.engine.equals(EvalOptions.LOCAL)) {
+                throw new BadInput("eval " + spec.name() + " measures times, and cells that run side by side disturb each other. Leave --engine " + options.engine + " away.");
+            }
             Path file = options.file(spec.name());
             long begun = System.nanoTime();
             try (SweepEngine engine = options.engine(spec); Progress progress = Progress.on(err, options.json); ResultLog log = ResultLog.open(file, sweep.config())) {

@@ -92,7 +92,7 @@ public final class Contenders {
         }
     }
 
-    static AttentionMode mode(SelectionPolicy policy, Setting setting, NeedlePrompt prompt, String layers) {
+    static AttentionMode mode(SelectionPolicy policy, Setting setting, Prompt prompt, String layers) {
         PolicySetting where = setting.policySetting(prompt.questionTokens());
         return new AttentionMode.Policy(policy, where.on(layers.equals("global") ? PolicySetting.Layers.GLOBAL_ONLY : PolicySetting.Layers.ALL));
     }

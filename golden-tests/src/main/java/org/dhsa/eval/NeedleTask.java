@@ -1,15 +1,9 @@
 package org.dhsa.eval;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import java.util.OptionalDouble;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
-import org.dhsa.forward.AttentionMode;
-import org.dhsa.forward.Gemma2Forward;
-import org.dhsa.generate.AttentionCount;
 
 /// Answers the prompts of a plan with every policy, budget and setting: a prompt is a cell.
 ///
@@ -36,50 +30,15 @@ public record NeedleTask(NeedlePlan plan, EvalSetup setup, List<PromptSource> so
     private ObjectNode unit(NeedlePlan.Unit unit, Backend backend) {
         EvalModel model = setup.models().get(unit.model());
         NeedlePrompt prompt = sources.get(unit.model()).prompt(unit.length(), unit.depth(), unit.needles(), unit.sample());
-        Gemma2Forward forward = new Gemma2Forward(model.model().config(), model.model().weights(), backend, model.scale());
         ObjectNode result = Json.object().put("unit", unit.key()).put("model", model.name()).put("length", unit.length()).put("depth", unit.depth())
                 .put("needles", unit.needles()).put("sample", unit.sample()).put("tokens", prompt.ids().length);
-        ArrayNode runs = result.putArray("runs");
-        Answered dense = Answered.run(forward, new AttentionMode.Dense(), prompt, model.tokenizer(), null);
-        if (plan.policies().contains(Contenders.DENSE)) {
-            runs.add(line(Contenders.DENSE, 0, null, dense));
-        }
-        for (String policy : plan.policies()) {
-            if (policy.equals(Contenders.DENSE)) {
-                continue;
-            }
-            for (int budget : plan.budgets()) {
-                for (Setting setting : plan.settings()) {
-                    Answered answered = Answered.run(forward,
-                            Contenders.mode(Contenders.policy(policy, budget, model), setting, prompt, plan.layers()), prompt, model.tokenizer(), dense);
-                    runs.add(line(policy, budget, setting, answered));
-                }
-            }
-        }
+        result.set("runs", PolicyRuns.of(prompt, plan, model, backend));
         return result;
     }
 
-    private static JsonNode line(String policy, int budget, Setting setting, Answered answered) {
-        ObjectNode json = Json.object().put("policy", policy);
-        if (setting != null) {
-            json.put("budget", budget).put("setting", setting.slug());
-        }
-        json.put("score", rounded(answered.score()));
-        put(json, "nll", answered.nll());
-        put(json, "kl", answered.kl());
-        AttentionCount count = answered.count();
-        json.set("global", pairs(count.globalPrompt()));
-        json.set("local", pairs(count.localPrompt()));
-        json.set("decode", pairs(count.globalDecoded().plus(count.localDecoded())));
-        return json;
-    }
-
-    private static ArrayNode pairs(AttentionCount.Pairs pairs) {
-        return Json.array().add(pairs.read()).add(pairs.visible());
-    }
-
-    private static void put(ObjectNode json, String name, OptionalDouble value) {
-        value.ifPresent(v -> json.put(name, rounded(v)));
+    /// A mean with its interval, as results print it.
+    public static ObjectNode json(Interval i) {
+        return Json.object().put("mean", rounded(i.mean())).put("low", rounded(i.low())).put("high", rounded(i.high())).put("prompts", i.units());
     }
 
     /// Four significant digits: more is noise of the arithmetic.

@@ -26,6 +26,11 @@ public interface Sweep extends AutoCloseable {
     /// @return its line, with its key as `unit`
     ObjectNode compute(int cell, Backend backend);
 
+    /// Whether lines hold times, which cells that are computed side by side would disturb.
+    default boolean timed() {
+        return false;
+    }
+
     @Override
     default void close() {
         setup().close();

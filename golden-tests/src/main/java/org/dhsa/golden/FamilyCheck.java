@@ -34,5 +34,11 @@ interface FamilyCheck {
             Map.entry("minference_vertical_slash", new VerticalSlashCheck()),
             Map.entry("minference_block_sparse", new MInferenceBlockCheck()),
             Map.entry("xattention", new XAttentionCheck()),
-            Map.entry("flexprefill", new FlexPrefillCheck()));
+            Map.entry("flexprefill", new FlexPrefillCheck()),
+            Map.entry("quest", new QuestCheck()),
+            Map.entry("snapkv", new SnapKvCheck()),
+            Map.entry("hub_maskers", new MaskChainCheck()),
+            Map.entry("icml_masks", new IcmlMasksCheck()),
+            Map.entry("seerattention_prefill", new SeerAttentionCheck()),
+            Map.entry("seerattention_decode", new SeerAttentionCheck()));
 }
