@@ -74,6 +74,10 @@ public final class Contenders {
         SMALL.put("streaming-cache", "streaming-cache");
         SMALL.forEach((name, spec) -> SHORT.put("small/" + name, spec));
     }
+    private static final List<String> FIELD = List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
+            "h2o:window=8", "streaming-cache", "pyramidkv:window=8", "snapkv:window=8",
+            "minference-a-shape", "minference-vertical-slash", "minference-block-sparse:block_size=8", "xattention:block_size=16,stride=4",
+            "flexprefill:block_size=8,min_budget=4", "sample-attention:block=16,r_window=0.02");
 
     private Contenders() {}
 
