@@ -49,13 +49,14 @@ class PagePoliciesTest {
 
     // Quest
 
-    /// Pages 1 −9 | 4 5 | 3 3 | 0: a positive query goes for the largest key of a page, a negative one for the smallest.
+    /// Pages 1 −9 | 4 5 | 2 −3 | 0: a positive query goes for the largest key of a page, a negative one for the smallest.
     @Test
     void questLooksAtTheBestKeyOfAPage() {
-        double[] keys = {1, -9, 4, 5, 3, 3, 0};
+        double[] keys = {1, -9, 4, 5, 2, -3, 0};
         QuestPolicy two = new QuestPolicy(4, 2, 1, 0, false, Optional.empty());
         assertThat(only(two.open(new int[0]).select(token(0, 1, 1, keys)))).containsExactly(2, 3, 4, 5);
-        assertThat(only(two.open(new int[0]).select(token(0, 1, -1, keys)))).as("bounds 9, −4, −3, 0; the partial page counts as a page").containsExactly(0, 1, 6);
+        assertThat(only(two.open(new int[0]).select(token(0, 1, -1, keys)))).as("bounds 9, −4, 3, 0").containsExactly(0, 1, 4, 5);
+        assertThat(only(two.open(new int[0]).select(token(0, 1, 1, -1, -1, -1, -1, 7, 0, 5)))).as("a partial page counts as a page").containsExactly(4, 5, 6);
         assertThat(two.open(new int[0]).select(token(0, 1, 1, keys)).selectionFlops()).as("4 per page, 2 for the new key").isEqualTo(4 * 4 + 2);
         assertThat(two.open(new int[0]).select(line(keys)).pairs(line(keys).rule(), 7)).as("the prompt is dense").isEqualTo(28);
         assertThat(new QuestPolicy(4, 2, 3, 0, false, Optional.empty()).open(new int[0]).select(token(0, 1, 1, keys)).of(0).blocks().getFirst().keys())
