@@ -1,20 +1,17 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.dhsa.eval.ByPolicy;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
-import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.PromptSource;
-import org.dhsa.eval.ResultLog;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Mixin;
@@ -23,7 +20,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /// What measures policy by policy, one line of results each: which prompts, models and policies, and where results go.
-abstract class EvalByPolicyCommand implements Callable<Integer> {
+abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048.")
     List<Integer> lengths = EvalQuickCommand.LENGTHS;
@@ -46,48 +43,44 @@ abstract class EvalByPolicyCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec;
 
-    /// Measures what the log does not hold yet.
-    abstract void measure(ByPolicy task, ResultLog log, NeedleTask.Watcher watcher);
+    /// Makes the sweep of one prompt, policy and budget after the other.
+    abstract Sweep sweep(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources);
 
     /// Says what is wrong with the command's own options, before anything is opened.
     void check() {}
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         check();
-        String name = spec.name();
-        PrintWriter output = spec.commandLine().getOut();
-        NeedlePlan plan = new NeedlePlan(name, lengths, List.of(50), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(spec.commandLine().getErr());
+        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, List.of(50), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
+        EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
+            for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
                 sources.add(new ToyPrompts(model.tokenizer(), plan.seed()));
             }
-            Path file = options.file(name);
-            ByPolicy task = new ByPolicy(plan, models, sources, options.backends(), options.shard());
-            JsonNode config = new NeedleTask(plan, models, sources, options.backends(), options.shard(), 1).config(options.backend);
-            try (Progress progress = Progress.on(spec.commandLine().getErr(), options.json); ResultLog log = ResultLog.open(file, config.deepCopy())) {
-                Progress.Task line = progress.task(name);
-                measure(task, log, (done, of) -> line.at("run", done, of));
-                progress.clear();
-                if (options.json) {
-                    var json = Json.object().put("results", file.toString());
-                    var rows = json.putArray("rows");
-                    log.results().forEach(rows::add);
-                    output.println(Json.pretty(json));
-                } else {
-                    log.results().forEach(r -> output.println(Json.compact(r)));
-                    output.println("Results: " + file.toAbsolutePath().normalize());
-                }
-                output.flush();
-            }
-        } finally {
-            models.forEach(EvalModel::close);
+            return sweep(plan, setup, sources);
+        } catch (Throwable e) {
+            setup.close();
+            throw e;
         }
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        SweepRun run = SweepRun.of(this, spec, options, "run");
+        PrintWriter output = spec.commandLine().getOut();
+        if (options.json) {
+            var json = Json.object().put("results", run.file().toString());
+            var rows = json.putArray("rows");
+            run.results().forEach(rows::add);
+            output.println(Json.pretty(json));
+        } else {
+            run.results().forEach(r -> output.println(Json.compact(r)));
+            output.println("Results: " + run.file().toAbsolutePath().normalize());
+        }
+        output.flush();
         return 0;
     }
 }

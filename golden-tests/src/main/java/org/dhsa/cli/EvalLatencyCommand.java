@@ -1,8 +1,11 @@
 package org.dhsa.cli;
 
+import java.util.List;
 import org.dhsa.eval.ByPolicy;
-import org.dhsa.eval.NeedleTask;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.EvalSetup;
+import org.dhsa.eval.NeedlePlan;
+import org.dhsa.eval.PromptSource;
+import org.dhsa.eval.Sweep;
 import picocli.CommandLine.Command;
 
 /// What a run costs in time and memory: time to the first token, decode rate, peak heap and off-heap memory.
@@ -11,7 +14,7 @@ import picocli.CommandLine.Command;
 final class EvalLatencyCommand extends EvalByPolicyCommand {
 
     @Override
-    void measure(ByPolicy task, ResultLog log, NeedleTask.Watcher watcher) {
-        task.latency(log, watcher);
+    Sweep sweep(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources) {
+        return ByPolicy.latency(plan, setup, sources);
     }
 }

@@ -1,8 +1,11 @@
 package org.dhsa.cli;
 
+import java.util.List;
 import org.dhsa.eval.ByPolicy;
-import org.dhsa.eval.NeedleTask;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.EvalSetup;
+import org.dhsa.eval.NeedlePlan;
+import org.dhsa.eval.PromptSource;
+import org.dhsa.eval.Sweep;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -22,7 +25,7 @@ final class EvalRecallCommand extends EvalByPolicyCommand {
     }
 
     @Override
-    void measure(ByPolicy task, ResultLog log, NeedleTask.Watcher watcher) {
-        task.recall(log, watcher, rows);
+    Sweep sweep(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources) {
+        return ByPolicy.recall(plan, setup, sources, rows);
     }
 }

@@ -6,11 +6,9 @@ import java.lang.management.MemoryPoolMXBean;
 import java.lang.management.MemoryType;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Predicate;
-import java.util.function.Supplier;
 import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
 import org.dhsa.eval.measure.HeadMeasure;
@@ -19,69 +17,77 @@ import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;
 
-/// One line per model, length, sample, policy and budget: how well keys were chosen, or what a run cost. One after the other, on one
-/// backend, because times that are measured side by side disturb each other.
+/// A cell for every model, length, sample, policy and budget: how well keys were chosen, or what a run cost.
 ///
-/// @param plan    its depths' first one is used, and its first setting
-/// @param backend opens the backend
-public record ByPolicy(NeedlePlan plan, List<EvalModel> models, List<PromptSource> sources, Supplier<Backend> backend, Shard shard) {
+/// @param plan its depths' first one is used, and its first setting
+public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources, Measure measure, boolean timed) implements Sweep {
 
     private static final int NEW_TOKENS = 16;
 
     /// What is measured of one run.
-    private interface Measure {
+    public interface Measure {
         void measure(Gemma2Forward forward, AttentionMode mode, NeedlePrompt prompt, ObjectNode result);
+    }
+
+    private record Cell(NeedlePlan.Unit unit, String policy, int budget) {
+        String key() {
+            return unit.key() + "/" + policy + "/" + budget;
+        }
     }
 
     /// Recall of the oracle's keys, attention mass kept, regret and output error, over the prompt's sparse rows; global and local layers apart.
     ///
     /// @param maxRows most rows per head and layer that are looked at
-    public int recall(ResultLog log, NeedleTask.Watcher watcher, int maxRows) {
-        return run(log, watcher, (forward, mode, prompt, result) -> {
+    public static ByPolicy recall(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources, int maxRows) {
+        return new ByPolicy(plan, setup.alone(), sources, (forward, mode, prompt, result) -> {
             MeasureProbe probe = new MeasureProbe(forward.config(), maxRows);
             forward.open(mode, probe).prefill(prompt.ids());
             result.set("global", means(probe.measures(), m -> !m.isLocal()));
             result.set("local", means(probe.measures(), HeadMeasure::isLocal));
-        });
+        }, false);
     }
 
-    /// Seconds to the first token, new tokens per second, and peaks of memory.
-    public int latency(ResultLog log, NeedleTask.Watcher watcher) {
-        return run(log, watcher, (forward, mode, prompt, result) -> {
+    /// Seconds to the first token, new tokens per second, and peaks of memory. One run after the other, because times that are measured
+    /// side by side disturb each other.
+    public static ByPolicy latency(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources) {
+        return new ByPolicy(plan, setup.alone(), sources, (forward, mode, prompt, result) -> {
             // Once to warm up, once to measure.
             timed(forward, mode, prompt, Json.object());
             timed(forward, mode, prompt, result);
-        });
+        }, true);
     }
 
-    private int run(ResultLog log, NeedleTask.Watcher watcher, Measure measure) {
-        Set<String> done = new HashSet<>();
-        log.results().forEach(r -> done.add(r.path("unit").asText()));
-        int number = 0;
-        int now = 0;
-        List<NeedlePlan.Unit> units = plan.units(models.size());
-        int total = units.size() * plan.policies().size() * plan.budgets().size();
-        try (Backend opened = backend.get()) {
-            for (NeedlePlan.Unit unit : units) {
-                EvalModel model = models.get(unit.model());
-                NeedlePrompt prompt = sources.get(unit.model()).prompt(unit.length(), unit.depth(), unit.needles(), unit.sample());
-                Gemma2Forward forward = new Gemma2Forward(model.model().config(), model.model().weights(), opened, model.scale());
-                for (String policy : plan.policies()) {
-                    for (int budget : plan.budgets()) {
-                        String key = unit.key() + "/" + policy + "/" + budget;
-                        if (shard.has(number++) && !done.contains(key)) {
-                            ObjectNode result = Json.object().put("unit", key).put("model", model.name()).put("length", unit.length()).put("sample", unit.sample())
-                                    .put("policy", policy).put("budget", budget);
-                            measure.measure(forward, Contenders.mode(Contenders.policy(policy, budget, model), plan.settings().getFirst(), prompt, plan.layers()), prompt, result);
-                            log.add(result);
-                            now++;
-                            watcher.done(number, total);
-                        }
-                    }
-                }
+    @Override
+    public ObjectNode config() {
+        return setup.describe(plan.json()).put("haystack", sources.getFirst().fingerprint());
+    }
+
+    @Override
+    public List<String> cells() {
+        return list().stream().map(Cell::key).toList();
+    }
+
+    private List<Cell> list() {
+        List<Cell> cells = new ArrayList<>();
+        for (NeedlePlan.Unit unit : plan.units(setup.models().size())) {
+            for (String policy : plan.policies()) {
+                plan.budgets().forEach(budget -> cells.add(new Cell(unit, policy, budget)));
             }
         }
-        return now;
+        return cells;
+    }
+
+    @Override
+    public ObjectNode compute(int number, Backend backend) {
+        Cell cell = list().get(number);
+        NeedlePlan.Unit unit = cell.unit();
+        EvalModel model = setup.models().get(unit.model());
+        NeedlePrompt prompt = sources.get(unit.model()).prompt(unit.length(), unit.depth(), unit.needles(), unit.sample());
+        Gemma2Forward forward = new Gemma2Forward(model.model().config(), model.model().weights(), backend, model.scale());
+        ObjectNode result = Json.object().put("unit", cell.key()).put("model", model.name()).put("length", unit.length()).put("sample", unit.sample())
+                .put("policy", cell.policy()).put("budget", cell.budget());
+        measure.measure(forward, Contenders.mode(Contenders.policy(cell.policy(), cell.budget(), model), plan.settings().getFirst(), prompt, plan.layers()), prompt, result);
+        return result;
     }
 
     private static ObjectNode means(List<HeadMeasure> all, Predicate<HeadMeasure> wanted) {
