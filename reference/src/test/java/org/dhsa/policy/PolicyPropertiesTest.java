@@ -155,6 +155,9 @@ class PolicyPropertiesTest {
                 case BlockTopKPolicy b when b.rule().isStatic() -> Math.max(block, budget);
                 case IcmlMaskPolicy m when m.rule().isStatic() && m.quirks().isEmpty() -> Math.max(block + 2 * m.keyBlock(), budget + m.keyBlock());
                 case OraclePolicy o -> budget;
+                case QuestPolicy q when q.chunks().isEmpty() -> Math.max(q.page(), budget);
+                case CascadePolicy c -> c.budget() + c.stride();
+                case SparseAcceleratePolicy a -> Math.max(budget, Math.max(a.block(), a.interval()));
                 default -> length;
             };
             for (BlockSelection list : select(policy, layer).of(0).blocks()) {
