@@ -159,6 +159,9 @@ class PolicyPropertiesTest {
                 case MInferenceAShapePolicy a -> a.nInit() + a.nLocal() + a.block() - 1;
                 case MInferenceVerticalSlashPolicy v when v.profile() == Profile.CORRECTED -> v.verticalSize() + v.slashSize() * v.blockSize();
                 case MInferenceBlockSparsePolicy b -> b.topK() * b.blockSize();
+                case QuestPolicy q when q.chunks().isEmpty() -> Math.max(q.page(), budget);
+                case CascadePolicy c -> c.budget() + c.stride();
+                case SparseAcceleratePolicy a -> Math.max(budget, Math.max(a.block(), a.interval()));
                 default -> length;
             };
             for (BlockSelection list : select(policy, layer).of(0).blocks()) {

@@ -84,6 +84,14 @@ class PolicyRegistryTest {
         assertThatIllegalArgumentException().isThrownBy(() -> PolicyRegistry.withBudget("dense", 0)).withMessage("the budget must be positive, was 0");
     }
 
+    /// A share is turned where a method has no budget of keys.
+    @Test
+    void sharesAreTurnedToo() {
+        assertThat(PolicyKnob.of("tactic:cluster=8", 256).orElseThrow().at(250)).isEqualTo("tactic:cluster=8,p=0.250");
+        assertThat(PolicyKnob.of("squeezed", 256).orElseThrow().at(1000)).isEqualTo("squeezed:keep=1.000");
+        assertThat(PolicyKnob.of("quest", 256).orElseThrow().at(64)).isEqualTo("quest:budget=64");
+    }
+
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', value = {
         "slidng:window=4 | unknown policy \"slidng\"; near names: sliding",
