@@ -19,7 +19,7 @@ public final class Contenders {
     public static final String DENSE = "dense";
     public static final String DHSA = "dhsa";
 
-    private static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
+    public static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 
     private static final Map<String, String> SHORT = new LinkedHashMap<>();
 
