@@ -35,6 +35,10 @@ final class EvalOptions {
     @Option(names = "--predictor", paramLabel = "FILE", description = "Boundary predictor for all models. Default: boundary_predictor.safetensors in each model folder.")
     Path predictor;
 
+    @Option(names = "--gate", paramLabel = "FILE", split = ",", description = {"Trained gates (.safetensors) of the policies seerattention, vsprefill and icml-learned, "
+            + "one of a kind, for all models. Default: none."})
+    List<Path> gates = List.of();
+
     @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.FAST, description = "What computes: a name that ./dhsa backends lists. Default: ${DEFAULT-VALUE}.")
     String backend;
 
@@ -124,7 +128,7 @@ final class EvalOptions {
         List<EvalModel> opened = new ArrayList<>();
         try {
             for (Path folder : folders) {
-                EvalModel model = EvalModel.open(folder, tiny, Optional.ofNullable(predictor), embeddingScale);
+                EvalModel model = EvalModel.open(folder, tiny, Optional.ofNullable(predictor), gates, embeddingScale);
                 model.model().warnings().forEach(warning -> err.println("warning: " + warning));
                 opened.add(model);
             }

@@ -10,6 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
@@ -41,10 +44,12 @@ public final class SparkEngine implements SweepEngine {
 
     private final JavaSparkContext context;
     private final SweepRecipe recipe;
+    private final Consumer<String> say;
 
-    private SparkEngine(JavaSparkContext context, SweepRecipe recipe) {
+    private SparkEngine(JavaSparkContext context, SweepRecipe recipe, Consumer<String> say) {
         this.context = context;
         this.recipe = recipe;
+        this.say = say;
     }
 
     static SparkEngine connect(EngineProvider.Request request) {
@@ -59,7 +64,7 @@ public final class SparkEngine implements SweepEngine {
         try {
             JavaSparkContext context = new JavaSparkContext(conf);
             context.sc().addSparkListener(new Losses(request.say()));
-            return new SparkEngine(context, request.recipe());
+            return new SparkEngine(context, request.recipe(), request.say());
         } catch (Exception e) {
             throw new BadInput("--master " + master + ": Spark could not be started (" + firstLine(e) + "). Masters that work here are local[N] and spark://HOST:PORT "
                     + "of a cluster with the same Spark version. What Spark says itself: DHSA_JAVA_OPTS=-Ddhsa.spark.log=warn.", e);
@@ -115,7 +120,7 @@ public final class SparkEngine implements SweepEngine {
             return BoxedUnit.UNIT;
         };
         List<Object> partitions = new ArrayList<>(IntStream.range(0, open.size()).boxed().toList());
-        try {
+        try (Patience waiting = new Patience(context, say)) {
             context.sc().runJob(context.parallelize(open, open.size()).rdd(), new OnExecutor(task), CollectionConverters.asScala(partitions).toSeq(), received,
                     ClassTag$.MODULE$.apply(CellTask.Outcome.class));
         } catch (Exception e) {
@@ -149,6 +154,29 @@ public final class SparkEngine implements SweepEngine {
     public void close() {
         context.close();
         CellTask.closeAll();
+    }
+
+    /// Says so when a cluster leaves the work lying, which looks just like long work otherwise.
+    private static final class Patience implements AutoCloseable {
+        private static final int SECONDS = 30;
+        private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(Thread.ofPlatform().daemon().factory());
+
+        Patience(JavaSparkContext context, Consumer<String> say) {
+            if (!context.isLocal()) {
+                clock.scheduleAtFixedRate(() -> {
+                    // the driver is one of them
+                    if (context.sc().getExecutorMemoryStatus().size() <= 1) {
+                        say.accept("Spark has no executor for this run yet: are workers registered with the master, with a free core and "
+                                + context.getConf().get("spark.executor.memory", "1g") + " of memory, and do they run JDK 25?");
+                    }
+                }, SECONDS, SECONDS, TimeUnit.SECONDS);
+            }
+        }
+
+        @Override
+        public void close() {
+            clock.shutdownNow();
+        }
     }
 
     private interface Received extends Function2<Object, CellTask.Outcome, BoxedUnit> {}
