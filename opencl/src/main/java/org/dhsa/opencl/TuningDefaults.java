@@ -21,7 +21,7 @@ final class TuningDefaults {
             "rms-norm", Map.of("WG", 1),
             "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
             "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
-            "boundary-prediction", Map.of("GAPS", 64, "ROW_GROUP", 1),
+            "boundary-prediction", Map.of("GAPS", 256, "ROW_GROUP", 1, "MIX", 16),
             "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
             "top-k-selection", Map.of("WG", 1));
 
@@ -30,7 +30,7 @@ final class TuningDefaults {
             "rms-norm", Map.of("WG", 64),
             "dense-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
             "sparse-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
-            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64),
+            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64, "MIX", 1),
             "chunk-similarity", Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 64),
             "top-k-selection", Map.of("WG", 128),
             "feed-forward", Map.of("TOKEN_TILE", 2048));
