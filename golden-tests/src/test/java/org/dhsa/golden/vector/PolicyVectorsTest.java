@@ -70,10 +70,10 @@ class PolicyVectorsTest {
             if (margins == null) {
                 continue;
             }
-            double[] thresholds = golden.expected().get("threshold").tensor().toDouble().data();
-            double largest = VectorComparison.largest(thresholds);
+            // scores on both sides of the cut may be off by what the case allows the margin to be
+            double closest = 4 * VectorComparison.budget(margins, false);
             for (double margin : margins.tensor().toDouble().data()) {
-                assertThat(margin == 0 || margin > 5e-5 * largest).as("%s: margin %s, scores up to %s", golden.id(), margin, largest).isTrue();
+                assertThat(margin == 0 || margin > closest).as("%s: margin %s, at least %s is clear", golden.id(), margin, closest).isTrue();
                 clear += margin > 0 && Double.isFinite(margin) ? 1 : 0;
                 tied += margin == 0 ? 1 : 0;
             }
