@@ -82,6 +82,30 @@ class PolicyVectorsTest {
         assertThat(tied).isGreaterThan(50);
     }
 
+    /// In the prompt and while decoding; the authors' rules alone list keys out of order and out of sight.
+    @Test
+    void listsHoldWhatTheirFirstRowSeesOnceAndInOrder() {
+        int checked = 0;
+        for (VectorCase golden : cases()) {
+            if (!golden.expected().containsKey("lists") || golden.profile().equals("dhsa-upstream")) {
+                continue;
+            }
+            double[] lists = golden.expected().get("lists").tensor().toDouble().data();
+            VectorTensor matrix = golden.expected().get("selectedKeys").tensor();
+            int width = matrix.shape().extent(1);
+            double[] flat = matrix.toDouble().data();
+            int window = golden.config().get("slidingWindow").asInt(Integer.MAX_VALUE);
+            for (int r = 0; r < lists.length / 3; r++) {
+                int first = Math.max(0, (int) lists[3 * r + 1] - window + 1);
+                int end = (int) lists[3 * r + 2];
+                int[] keys = Arrays.stream(flat, r * width, (r + 1) * width).mapToInt(v -> (int) v).filter(k -> k >= 0).toArray();
+                assertThat(keys).as("%s, list %d", golden.id(), r).isEqualTo(Arrays.stream(keys).filter(j -> j >= first && j < end).sorted().distinct().toArray());
+                checked++;
+            }
+        }
+        assertThat(checked).isGreaterThan(1000);
+    }
+
     @Test
     void casesOfTiesHaveTies() {
         for (VectorCase golden : cases()) {
