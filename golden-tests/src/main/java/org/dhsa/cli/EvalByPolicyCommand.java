@@ -1,34 +1,37 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.dhsa.eval.ByPolicy;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
-import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.PromptSource;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
+import org.dhsa.eval.UnitRuns;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// What measures policy by policy, one line of results each: which prompts, models and policies, and where results go.
-abstract class EvalByPolicyCommand implements Callable<Integer> {
+/// What measures policy by policy on one backend: which prompts, models and policies, and where results go.
+abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
+
+    @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
+    Path haystack;
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048.")
     List<Integer> lengths = EvalQuickCommand.LENGTHS;
 
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length and depth. Default: ${DEFAULT-VALUE}.")
     int samples;
 
     @Option(names = "--policies", paramLabel = "NAME,NAME", split = ",", description = "As in eval niah. Default: the six of eval quick.")
@@ -46,48 +49,40 @@ abstract class EvalByPolicyCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec;
 
-    /// Measures what the log does not hold yet.
-    abstract void measure(ByPolicy task, ResultLog log, NeedleTask.Watcher watcher);
+    /// What is measured of each prompt.
+    abstract Sweep sweep(UnitRuns units);
+
+    /// Percent of the haystack before the needle.
+    abstract List<Integer> depths();
+
+    /// Lines for each prompt.
+    int repeats() {
+        return 1;
+    }
 
     /// Says what is wrong with the command's own options, before anything is opened.
     void check() {}
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         check();
-        String name = spec.name();
-        PrintWriter output = spec.commandLine().getOut();
-        NeedlePlan plan = new NeedlePlan(name, lengths, List.of(50), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(spec.commandLine().getErr());
+        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, depths(), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
+        EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
+            for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
-                sources.add(new ToyPrompts(model.tokenizer(), plan.seed()));
+                sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
-            Path file = options.file(name);
-            ByPolicy task = new ByPolicy(plan, models, sources, options.backends(), options.shard());
-            JsonNode config = new NeedleTask(plan, models, sources, options.backends(), options.shard(), 1).config(options.backend);
-            try (Progress progress = Progress.on(spec.commandLine().getErr(), options.json); ResultLog log = ResultLog.open(file, config.deepCopy())) {
-                Progress.Task line = progress.task(name);
-                measure(task, log, (done, of) -> line.at("run", done, of));
-                progress.clear();
-                if (options.json) {
-                    var json = Json.object().put("results", file.toString());
-                    var rows = json.putArray("rows");
-                    log.results().forEach(rows::add);
-                    output.println(Json.pretty(json));
-                } else {
-                    log.results().forEach(r -> output.println(Json.compact(r)));
-                    output.println("Results: " + file.toAbsolutePath().normalize());
-                }
-                output.flush();
-            }
-        } finally {
-            models.forEach(EvalModel::close);
+            return sweep(new UnitRuns(plan, setup, sources, repeats()));
+        } catch (Throwable e) {
+            setup.close();
+            throw e;
         }
-        return 0;
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        return EvalNeedles.run(this, spec, options);
     }
 }

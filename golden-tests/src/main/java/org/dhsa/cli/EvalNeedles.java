@@ -1,6 +1,5 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -8,66 +7,69 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.dhsa.eval.EvalModel;
-import org.dhsa.eval.EvalReport;
-import org.dhsa.eval.EvalSummary;
+import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.PromptSource;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
+import org.dhsa.eval.report.EvalReport;
+import org.dhsa.eval.report.TaskReport;
 import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.Model.CommandSpec;
 
-/// Runs a needle plan, from the command line's point of view: opens models, goes on with an earlier file, shows progress, says what came out.
+/// What the commands of needle tests share: makes the sweep, and says what came out.
 final class EvalNeedles {
 
     private EvalNeedles() {}
 
     /// @param haystack folder of prose, null for the toy language
-    static int run(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter out, PrintWriter err) throws IOException, WeightsFormatException {
-        options.workerCount();
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(err);
+    static Sweep sweep(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
+        EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
+            for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
                 sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
-            Path file = options.file(plan.task());
-            NeedleTask task = new NeedleTask(plan, models, sources, options.backends(), options.shard(), options.workerCount());
-            long begun = System.nanoTime();
-            try (Progress progress = Progress.on(err, options.json); ResultLog log = ResultLog.open(file, task.config(options.backend))) {
-                int there = log.results().size();
-                if (there > 0 && !options.json) {
-                    err.println("Going on with " + file + ": " + there + " prompts are there.");
-                    err.flush();
-                }
-                Progress.Task line = progress.task(plan.task());
-                int now = task.run(log, (done, of) -> line.at("prompt", done, of));
-                progress.clear();
-                report(file, now, (System.nanoTime() - begun) / 1e9, options, out);
-            }
-        } finally {
-            models.forEach(EvalModel::close);
+            return new NeedleTask(plan, setup, sources);
+        } catch (Throwable e) {
+            setup.close();
+            throw e;
         }
+    }
+
+    /// Names the first broken lines of a file and counts them; the rest goes on.
+    static void warnOfBroken(List<String> broken, PrintWriter err) {
+        broken.stream().limit(10).forEach(line -> err.println("warning: " + line + "; left out"));
+        if (!broken.isEmpty()) {
+            err.println("warning: " + broken.size() + (broken.size() == 1 ? " broken line is" : " broken lines are") + " left out.");
+            err.flush();
+        }
+    }
+
+    static int run(SweepCommand command, CommandSpec spec, EvalOptions options) throws IOException, WeightsFormatException {
+        SweepRun run = SweepRun.of(command, spec, options, "prompt");
+        report(run.file(), run.now(), run.seconds(), options, spec.commandLine().getOut());
         return 0;
     }
 
-    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
-        EvalSummary summary = EvalSummary.read(List.of(file));
+    /// The page beside the results, and what came out in short.
+    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+        EvalReport report = EvalReport.read(List.of(file));
+        TaskReport summary = report.tasks().getFirst();
+        int prompts = summary.results().units().size();
         Path page = file.resolveSibling(file.getFileName().toString().replaceFirst("\\.jsonl$", "") + ".html");
-        FileOutput.write(page, new EvalReport(summary).html());
+        FileOutput.write(page, report.html());
         if (options.json) {
-            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put("prompts", summary.prompts()).put("answered_now", now);
-            ArrayNode rows = json.putArray("accuracy");
-            summary.groups().forEach(g -> rows.add(g.json()));
+            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put("answered_now", now);
+            summary.addTo(json);
             out.println(Json.pretty(json));
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, summary.prompts());
+            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", now, seconds, prompts);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

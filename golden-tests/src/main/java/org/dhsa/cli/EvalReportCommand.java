@@ -5,9 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.dhsa.eval.BudgetCurve;
-import org.dhsa.eval.EvalReport;
-import org.dhsa.eval.EvalSummary;
+import org.dhsa.eval.report.EvalReport;
+import org.dhsa.eval.report.TaskReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -45,26 +44,25 @@ final class EvalReportCommand implements Callable<Integer> {
                 throw new BadInput("There is no result file " + file + ". Measure first: ./dhsa eval quick.");
             }
         }
-        EvalSummary summary = EvalSummary.read(files);
+        EvalReport report = EvalReport.read(files);
         Path page = out == null ? Home.find().root().resolve("out/eval/report.html") : out;
         FileOutput.requireWritable(page.toAbsolutePath().getParent(), "--out");
-        FileOutput.write(page, new EvalReport(summary).html());
+        FileOutput.write(page, report.html());
         if (svg != null) {
             FileOutput.requireWritable(svg, "--svg");
-            for (String model : summary.models()) {
-                for (String setting : summary.settings()) {
-                    FileOutput.write(svg.resolve((model + " " + setting).replaceAll("[^A-Za-z0-9]+", "-") + ".svg"), new BudgetCurve(summary, model, setting).svg());
+            for (TaskReport task : report.tasks()) {
+                for (var picture : task.pictures().entrySet()) {
+                    FileOutput.write(svg.resolve(picture.getKey()), picture.getValue());
                 }
             }
         }
         var output = spec.commandLine().getOut();
         if (json) {
-            var object = Json.object().put("page", page.toString()).put("prompts", summary.prompts());
-            var rows = object.putArray("accuracy");
-            summary.groups().forEach(g -> rows.add(g.json()));
+            var object = Json.object().put("page", page.toString());
+            report.tasks().forEach(t -> t.addTo(object));
             output.println(Json.pretty(object));
         } else {
-            output.print(summary.text());
+            report.tasks().forEach(t -> output.print(t.text()));
             output.println();
             output.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

@@ -16,8 +16,8 @@ import org.dhsa.policy.SelectionPolicy;
 /// Gemma 2 give the registry's names (`dhsa:block=128,local=128,sinks=128`).
 public final class Contenders {
 
-    static final String DENSE = "dense";
-    static final String DHSA = "dhsa";
+    public static final String DENSE = "dense";
+    public static final String DHSA = "dhsa";
 
     private static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 
@@ -44,6 +44,9 @@ public final class Contenders {
         SHORT.put("dhsa/one-query-fixed-16", DHSA_BASE.replace("block=16", "block=1") + ",chunking=fixed-16");
     }
 
+    private static final List<String> FIELD = List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
+            "h2o:window=8", "streaming-cache", "pyramidkv:window=8", "snapkv:window=8");
+
     private Contenders() {}
 
     /// The ablations of DHSA, the whole first.
@@ -52,6 +55,11 @@ public final class Contenders {
         SHORT.keySet().stream().filter(n -> n.startsWith("dhsa/") && !n.contains("one-query")).forEach(names::add);
         names.add("oracle-shared");
         return names;
+    }
+
+    /// One of every method, for a comparison at equal pairs.
+    public static List<String> field() {
+        return FIELD;
     }
 
     /// Splits `dense,dhsa:block=16,local=16` into its two names: a piece like `local=16` belongs to the name before it.
@@ -68,20 +76,22 @@ public final class Contenders {
         return names;
     }
 
+    /// What a short name stands for; any other name as it is.
+    static String spec(String name) {
+        return SHORT.getOrDefault(name, name);
+    }
+
     /// @throws BadInput naming what is wrong with the name
     static SelectionPolicy policy(String name, int budget, EvalModel model) {
         try {
-            return PolicyRegistry.create(PolicyRegistry.withBudget(SHORT.getOrDefault(name, name), budget), model.resources());
+            return PolicyRegistry.create(PolicyRegistry.withBudget(spec(name), budget), model.resources());
         } catch (IllegalArgumentException e) {
             throw new BadInput("--policies: " + e.getMessage() + " (" + name + ", budget " + budget + "). Short names: dense, " + String.join(", ", SHORT.keySet()) + ".", e);
         }
     }
 
-    static AttentionMode mode(SelectionPolicy policy, Setting setting, NeedlePrompt prompt, String layers) {
-        PolicySetting where = switch (setting) {
-            case AUTHORS -> PolicySetting.questionDense(prompt.questionTokens());
-            case STRICT -> PolicySetting.STRICT;
-        };
+    static AttentionMode mode(SelectionPolicy policy, Setting setting, Prompt prompt, String layers) {
+        PolicySetting where = setting.policySetting(prompt.questionTokens());
         return new AttentionMode.Policy(policy, where.on(layers.equals("global") ? PolicySetting.Layers.GLOBAL_ONLY : PolicySetting.Layers.ALL));
     }
 }

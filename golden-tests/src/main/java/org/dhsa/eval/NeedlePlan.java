@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.dhsa.cli.BadInput;
 import org.dhsa.cli.Json;
 
@@ -70,7 +69,7 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         }
     }
 
-    private void requireLengths(String model, int maxPositions) {
+    public void requireLengths(String model, int maxPositions) {
         for (int length : lengths) {
             if (length > maxPositions) {
                 throw new BadInput("--lengths: " + length + " tokens are more than the model " + model + " was made for (max_position_embeddings " + maxPositions
@@ -113,7 +112,7 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         policies.forEach(names::add);
         json.set("budgets", ints(budgets));
         ArrayNode where = json.putArray("settings");
-        settings.forEach(s -> where.add(s.name().toLowerCase(Locale.ROOT)));
+        settings.forEach(s -> where.add(s.slug()));
         return json.put("layers", layers).put("seed", seed);
     }
 

@@ -103,7 +103,7 @@ public final class ResultLog implements AutoCloseable {
     }
 
     /// One line per field in which two configurations differ.
-    static List<String> differences(JsonNode there, JsonNode here) {
+    public static List<String> differences(JsonNode there, JsonNode here) {
         Set<String> fields = new TreeSet<>();
         there.fieldNames().forEachRemaining(fields::add);
         here.fieldNames().forEachRemaining(fields::add);

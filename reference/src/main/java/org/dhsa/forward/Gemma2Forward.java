@@ -51,7 +51,14 @@ public final class Gemma2Forward {
     }
 
     public Session open(AttentionMode mode, Probe probe) {
-        return new Session(mode, probe);
+        return open(mode, probe, Integer.MAX_VALUE);
+    }
+
+    /// @param rowTile rows that a layer works on at once where no row needs another one: a prompt that attention must see whole then
+    ///                takes less memory. The probe sees such a tensor once per tile.
+    /// @throws IllegalArgumentException if `rowTile` is not positive
+    public Session open(AttentionMode mode, Probe probe, int rowTile) {
+        return new Session(mode, probe, rowTile);
     }
 
     /// One sequence: first the prompt, then token by token.
@@ -61,11 +68,16 @@ public final class Gemma2Forward {
         private final AttentionMode mode;
         private final DhsaAttention dhsa;
         private final PolicyAttention policy;
+        private final int rowTile;
         private int position;
 
-        private Session(AttentionMode mode, Probe probe) {
+        private Session(AttentionMode mode, Probe probe, int rowTile) {
+            if (rowTile <= 0) {
+                throw new IllegalArgumentException("rowTile must be positive, was " + rowTile);
+            }
             this.mode = mode;
             this.probe = probe;
+            this.rowTile = rowTile;
             this.dhsa = mode instanceof AttentionMode.Dhsa d ? new DhsaAttention(config, d, backend, probe) : null;
             this.policy = mode instanceof AttentionMode.Policy p ? new PolicyAttention(config, p, backend, probe, this::dense) : null;
             for (int l = 0; l < config.numHiddenLayers(); l++) {
@@ -112,7 +124,7 @@ public final class Gemma2Forward {
         /// @param hidden `[queryLen, modelDim]`
         /// @return `[queryLen, modelDim]`
         public Tensor layer(int layer, Tensor hidden) {
-            return layers.get(layer).apply(hidden, caches.get(layer), promptAttention(), probe);
+            return layers.get(layer).apply(hidden, caches.get(layer), promptAttention(), probe, rowTile);
         }
 
         /// Attention of one layer alone, on the next rows of its sequence; the cache is trimmed afterwards.
@@ -179,7 +191,7 @@ public final class Gemma2Forward {
             Tensor hidden = backend.embedding().apply(new Embedding.Input(ids, weights.embedTokens(), scale)).hidden();
             probe.tensor(Stage.EMBEDDING, Probe.NO_LAYER, "embeddings_scaled", hidden);
             for (int l = 0; l < layers.size(); l++) {
-                hidden = layers.get(l).apply(hidden, caches.get(l), attention, probe);
+                hidden = layers.get(l).apply(hidden, caches.get(l), attention, probe, rowTile);
                 probe.layerDone(l, layers.size());
             }
             position += ids.length;

@@ -1,75 +1,41 @@
-package org.dhsa.eval;
+package org.dhsa.eval.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Predicate;
-import java.util.stream.Collectors;
-import org.dhsa.cli.BadInput;
 import org.dhsa.cli.Json;
+import org.dhsa.eval.Contenders;
+import org.dhsa.eval.Interval;
+import org.dhsa.eval.NeedleTask;
+import org.dhsa.eval.Setting;
 
 /// Needle results of one configuration, from one file or from the files of its shards, grouped for comparison.
 ///
 /// Every policy answered the same prompts, so differences are taken prompt by prompt.
 public final class EvalSummary {
 
+    private final ResultSet results;
     private final JsonNode config;
     private final Map<String, JsonNode> units;
-    private final List<String> notes;
+    private final List<String> notes = new ArrayList<>();
 
-    private EvalSummary(JsonNode config, Map<String, JsonNode> units, List<String> notes) {
-        this.config = config;
-        this.units = units;
-        this.notes = notes;
-    }
-
-    /// @throws BadInput if the files were not measured with one configuration, or hold no needle results
-    public static EvalSummary read(List<Path> files) throws IOException {
-        JsonNode config = null;
-        Map<String, JsonNode> units = new TreeMap<>();
-        List<String> notes = new ArrayList<>();
-        for (Path file : files) {
-            ResultLog.Contents contents = ResultLog.read(file);
-            ObjectNode here = contents.config().deepCopy();
-            here.remove("shard");
-            if (!here.has("policies")) {
-                throw new BadInput(file + " holds results of eval " + here.path("task").asText() + ", not of a needle test.");
-            }
-            if (config != null) {
-                List<String> differences = ResultLog.differences(config, here);
-                if (!differences.isEmpty()) {
-                    throw new BadInput(file + " was measured with another configuration than " + files.getFirst() + ":\n  " + String.join("\n  ", differences)
-                            + "\nPut only files of one configuration together.");
-                }
-            }
-            config = here;
-            for (JsonNode result : contents.results()) {
-                JsonNode before = units.put(result.path("unit").asText(), result);
-                if (before != null && !before.equals(result)) {
-                    throw new BadInput(file + ": prompt " + result.path("unit").asText() + " has other results than in another of the files. Leave one of them away.");
-                }
-            }
-        }
-        if (config == null) {
-            throw new BadInput("No result file was given. Name those that eval quick or eval niah wrote.");
-        }
-        EvalSummary summary = new EvalSummary(config, units, notes);
-        int expected = summary.expected();
+    private EvalSummary(ResultSet results) {
+        this.results = results;
+        this.config = results.config();
+        this.units = results.units();
+        int expected = expected();
         if (units.size() < expected) {
             notes.add("Not finished: " + units.size() + " of " + expected + " prompts are measured. Give the same command again, or add the files of the other shards.");
         }
-        return summary;
+    }
+
+    public static EvalSummary of(ResultSet results) {
+        return new EvalSummary(results);
     }
 
     /// Prompts per cell, as far as any cell has got.
@@ -78,11 +44,21 @@ public final class EvalSummary {
     }
 
     private int expected() {
+        if (config.has("examples")) {
+            int perModel = 0;
+            for (JsonNode inFile : config.path("examples")) {
+                perModel += Math.min(inFile.asInt(), samples());
+            }
+            return config.path("models").size() * perModel;
+        }
+        if (config.has("tasks")) {
+            return config.path("models").size() * config.path("lengths").size() * config.path("tasks").size() * samples();
+        }
         return config.path("models").size() * config.path("lengths").size() * config.path("depths").size() * config.path("needles").size() * samples();
     }
 
-    public JsonNode config() {
-        return config;
+    public ResultSet results() {
+        return results;
     }
 
     public List<String> notes() {
@@ -119,6 +95,11 @@ public final class EvalSummary {
             return values("kl", u -> true);
         }
 
+        /// Scores of some prompts.
+        List<Double> scores(Predicate<JsonNode> wanted) {
+            return runs.entrySet().stream().filter(e -> wanted.test(units.get(e.getKey()))).map(e -> e.getValue().path("score").asDouble()).toList();
+        }
+
         private Interval values(String field, Predicate<JsonNode> wanted) {
             return Interval.of(runs.entrySet().stream().filter(e -> wanted.test(units.get(e.getKey())) && e.getValue().has(field))
                     .map(e -> e.getValue().path(field).asDouble()).toList());
@@ -126,8 +107,12 @@ public final class EvalSummary {
 
         /// This policy's score minus the other's, on the prompts that both answered.
         public Interval minus(Group other, Predicate<JsonNode> wanted) {
-            return Interval.of(runs.entrySet().stream().filter(e -> other.runs.containsKey(e.getKey()) && wanted.test(units.get(e.getKey())))
-                    .map(e -> e.getValue().path("score").asDouble() - other.runs.get(e.getKey()).path("score").asDouble()).toList());
+            return Interval.of(differences(other, wanted));
+        }
+
+        List<Double> differences(Group other, Predicate<JsonNode> wanted) {
+            return runs.entrySet().stream().filter(e -> other.runs.containsKey(e.getKey()) && wanted.test(units.get(e.getKey())))
+                    .map(e -> e.getValue().path("score").asDouble() - other.runs.get(e.getKey()).path("score").asDouble()).toList();
         }
 
         public Interval minus(Group other) {
@@ -147,39 +132,35 @@ public final class EvalSummary {
             return visible == 0 ? Double.NaN : (double) read / visible;
         }
 
-        ObjectNode interval(Interval i) {
-            return Json.object().put("mean", NeedleTask.rounded(i.mean())).put("low", NeedleTask.rounded(i.low())).put("high", NeedleTask.rounded(i.high())).put("prompts", i.units());
-        }
-
         public ObjectNode json() {
             ObjectNode json = Json.object().put("model", model).put("setting", setting).put("budget", budget).put("policy", policy);
-            json.set("score", interval(score()));
+            json.set("score", NeedleTask.json(score()));
             return json.put("global_pairs_read", NeedleTask.rounded(share("global", u -> true)));
         }
     }
 
     public List<String> models() {
-        return distinct(config.path("models").findValuesAsText("name"));
+        return results.models();
     }
 
     public List<String> settings() {
-        return texts(config.path("settings"));
+        return results.texts("settings");
     }
 
     public List<String> policies() {
-        return texts(config.path("policies"));
+        return results.policies();
     }
 
     public List<Integer> budgets() {
-        return ints(config.path("budgets"));
+        return results.budgets();
     }
 
     public List<Integer> lengths() {
-        return ints(config.path("lengths"));
+        return results.lengths();
     }
 
     public List<Integer> depths() {
-        return ints(config.path("depths"));
+        return results.ints("depths");
     }
 
     /// Dense attention has neither setting nor budget; its group stands in every comparison.
@@ -241,34 +222,6 @@ public final class EvalSummary {
     }
 
     static String said(String setting) {
-        return switch (setting) {
-            case "authors" -> "authors' setting (question and decoding dense)";
-            case "strict" -> "strict setting (every position sparse)";
-            default -> setting;
-        };
-    }
-
-    /// What must be said beside the numbers, once for each sentence.
-    public Set<String> disclosure() {
-        Set<String> said = new LinkedHashSet<>();
-        config.path("models").forEach(m -> m.path("disclosure").forEach(s -> said.add(
-                (m.path("disclosure").size() > 1 && config.path("models").size() > 1 ? m.path("name").asText() + ": " : "") + s.asText())));
-        return said;
-    }
-
-    private static List<String> distinct(Collection<String> values) {
-        return values.stream().distinct().collect(Collectors.toList());
-    }
-
-    private static List<String> texts(JsonNode array) {
-        List<String> texts = new ArrayList<>();
-        array.forEach(t -> texts.add(t.asText()));
-        return texts;
-    }
-
-    private static List<Integer> ints(JsonNode array) {
-        Set<Integer> ints = new TreeSet<>();
-        array.forEach(t -> ints.add(t.asInt()));
-        return List.copyOf(ints);
+        return Setting.of(setting).map(Setting::said).orElse(setting);
     }
 }

@@ -1,9 +1,10 @@
-package org.dhsa.eval;
+package org.dhsa.eval.report;
 
-import static org.dhsa.eval.EvalReport.format;
+import static org.dhsa.eval.report.Html.format;
 
 import java.util.List;
 import org.dhsa.demo.PageTemplate;
+import org.dhsa.eval.Interval;
 
 /// Accuracy against budget as an SVG picture: one line per policy, with intervals. Stands alone as a file, too.
 public record BudgetCurve(EvalSummary summary, String model, String setting) {
@@ -38,7 +39,7 @@ public record BudgetCurve(EvalSummary summary, String model, String setting) {
     }
 
     private String line(int number, String policy, List<Integer> budgets) {
-        String colour = EvalReport.colour(number);
+        String colour = Html.colour(number);
         StringBuilder svg = new StringBuilder();
         StringBuilder points = new StringBuilder();
         for (int b = 0; b < budgets.size(); b++) {
