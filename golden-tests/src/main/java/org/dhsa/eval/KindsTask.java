@@ -155,7 +155,9 @@ public record KindsTask(Plan plan, EvalSetup setup, List<TextKinds> texts) imple
     }
 
     private static ObjectNode measured(MeasureProbe probe, Predicate<LayerKind> wanted) {
-        ObjectNode json = ByPolicy.means(probe.measures(), (HeadMeasure m) -> wanted.test(m.kind()));
+        List<HeadMeasure> heads = probe.measures().stream().filter(m -> wanted.test(m.kind())).toList();
+        ObjectNode json = heads.isEmpty() ? Json.object() : RecallTask.means(heads);
+        json.put("heads", heads.size());
         List<AttentionWork> work = probe.work().stream().filter(w -> wanted.test(w.kind())).toList();
         json.putArray("pairs").add(work.stream().mapToLong(AttentionWork::pairsRead).sum()).add(work.stream().mapToLong(AttentionWork::pairsVisible).sum());
         return json;

@@ -66,7 +66,7 @@ public record RecallTask(UnitRuns units, int rows) implements Sweep {
     }
 
     /// Means over heads; of the rows, the share that read all they see.
-    private static ObjectNode means(List<HeadMeasure> heads) {
+    static ObjectNode means(List<HeadMeasure> heads) {
         ObjectNode json = Json.object();
         json.put("recall", mean(heads, HeadMeasure::recall)).put("mass", mean(heads, HeadMeasure::mass)).put("regret", mean(heads, HeadMeasure::regret))
                 .put("output_error", mean(heads, HeadMeasure::outputError));

@@ -80,12 +80,12 @@ public final class ToyPrompts implements PromptSource {
 
     /// One sentence of any topic.
     String sentence(Random random) {
-        return sentence(topics.get(random.nextInt(topics.size())), random);
+        return language.sentence(language.topic("", random), random);
     }
 
     /// The words that a needle may be about: nouns of one or two tokens.
     List<String> words() {
-        return strings(language.path("keys"));
+        return language.keys();
     }
 
     private List<Line> haystack(int room, Random random) {

@@ -19,9 +19,6 @@ public record PolicyKnob(String spec, String parameter, boolean falling, int ste
     /// Policies whose parameter is a share; `-` before it where a smaller one reads more.
     private static final Map<String, String> SHARE = Map.of("oracle-topp", "mass", "xattention", "threshold", "flexprefill", "gamma",
             "sample-attention", "alpha", "tactic", "p", "squeezed", "keep");
-    private static final Map<String, String> SHARE = new LinkedHashMap<>(Map.of("oracle-topp", "mass",
-            "xattention", "threshold", "flexprefill", "gamma", "sample-attention", "alpha"));
-    private static final Map<String, String> SHARE = new LinkedHashMap<>(Map.of("oracle-topp", "mass", "tactic", "p", "squeezed", "keep"));
 
     /// @param length a budget of as many keys reads everything
     /// @return empty for a policy that has nothing to turn
