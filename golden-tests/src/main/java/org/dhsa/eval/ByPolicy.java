@@ -90,7 +90,7 @@ public record ByPolicy(NeedlePlan plan, EvalSetup setup, List<PromptSource> sour
         return result;
     }
 
-    private static ObjectNode means(List<HeadMeasure> all, Predicate<HeadMeasure> wanted) {
+    static ObjectNode means(List<HeadMeasure> all, Predicate<HeadMeasure> wanted) {
         List<HeadMeasure> heads = all.stream().filter(wanted).toList();
         ObjectNode json = Json.object().put("heads", heads.size());
         if (!heads.isEmpty()) {
