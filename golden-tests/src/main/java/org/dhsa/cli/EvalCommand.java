@@ -14,6 +14,9 @@ import picocli.CommandLine.Spec;
             "Every run can be stopped and goes on where it was when the same command is given again.", ""},
         subcommands = {EvalQuickCommand.class, EvalNiahCommand.class, EvalAblateCommand.class, EvalFieldCommand.class, EvalRecallCommand.class, EvalLatencyCommand.class,
             EvalRulerCommand.class, EvalLongbenchCommand.class, EvalReportCommand.class, HelpCommand.class})
+        subcommands = {EvalQuickCommand.class, EvalNiahCommand.class, EvalAblateCommand.class, EvalRecallCommand.class, EvalLatencyCommand.class,
+            EvalKindsCommand.class,
+            EvalReportCommand.class, HelpCommand.class})
 final class EvalCommand implements Runnable {
 
     @Mixin
@@ -25,5 +28,6 @@ final class EvalCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(spec.commandLine(), "eval needs to be told what to measure: quick, niah, ablate, field, recall, latency, ruler, longbench or report.");
+        throw new ParameterException(spec.commandLine(), "eval needs to be told what to measure: quick, niah, ablate, recall, latency, kinds or report.");
     }
 }

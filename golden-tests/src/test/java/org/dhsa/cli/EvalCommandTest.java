@@ -85,7 +85,56 @@ class EvalCommandTest {
         refused(niah(out), "not a result file");
     }
 
-    private static void refused(Cli.Result result, String message) {
+    @Test
+    void kindsOfTextAreCutAndMeasured(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("notes.txt");
+        Files.writeString(file, "The ship sailed past the reef. ".repeat(60));
+        Cli.Result result = kinds(folder, file, "1", "128", "--kinds", "prose,cjk,notes");
+        assertThat(result.code()).as(result.err()).isZero();
+        var rows = Json.MAPPER.readTree(result.out()).path("rows");
+        assertThat(rows).extracting(r -> r.path("kind").asText() + " " + r.path("chunking").asText())
+                .containsExactly("prose predicted", "prose fixed-16", "cjk predicted", "cjk fixed-16", "notes predicted", "notes fixed-16");
+        // the predictor knows sentence ends of the toy language; Han characters tell it nothing
+        assertThat(rows.get(0).path("chunk_length").path("mean").asDouble()).isBetween(12.0, 24.0);
+        assertThat(rows.get(1).path("chunk_length").path("mean").asDouble()).isEqualTo(16);
+        assertThat(rows.get(2).path("longest").asInt()).isGreaterThan(60);
+        assertThat(rows.get(0).path("recall").path("mean").asDouble()).isBetween(0.2, 1.0);
+        var one = Json.MAPPER.readTree(lines(folder.resolve("k.jsonl")).getFirst());
+        assertThat(one.path("tokens").asInt()).isEqualTo(128);
+        assertThat(one.path("runs").get(0).path("chunks").path("count").asInt()).isPositive();
+        // at equal budgets every chunking reads as much on global layers
+        assertThat(one.path("runs").get(0).path("global").path("pairs")).isEqualTo(one.path("runs").get(1).path("global").path("pairs"));
+
+        refused(kinds(folder, file, "1", "128", "--kinds", "prosa"), "did you mean prose");
+        refused(kinds(folder, file, "9", "128"), "notes: the file has");
+        refused(kinds(folder, folder.resolve("none.txt"), "1", "128"), "there is no such file");
+        refused(kinds(folder, file, "1", "128", "--policy", "sliding"), "--chunkings or --policy", "sliding");
+        refused(kinds(folder, file, "1", "5000"), "max_position_embeddings 4096");
+    }
+
+    private static Cli.Result kinds(Path folder, Path notes, String samples, String length, String... more) {
+        List<String> args = new ArrayList<>(List.of("eval", "kinds", "--model", Cli.TINY.toString(), "--length", length, "--samples", samples, "--chunkings", "predicted,fixed-16",
+                "--budget", "32", "--text", "notes=" + notes, "--json", "--out", folder.resolve("k.jsonl").toString()));
+        args.addAll(List.of(more));
+        return Cli.run(args.toArray(String[]::new));
+    }
+
+    @Test
+    void aRecipeMakesTheSameSweepAgainFromAnywhere(@TempDir Path folder) throws Exception {
+        Path notes = Files.writeString(folder.resolve("notes.txt"), "The ship sailed past the reef. ".repeat(60));
+        Path here = Path.of("").toAbsolutePath();
+        var line = Main.commandLine();
+        var parsed = line.parseArgs("eval", "kinds", "--model", here.relativize(Cli.TINY).toString(), "--text", "notes=" + here.relativize(notes), "--length", "128",
+                "--chunkings", "predicted,fixed-16", "--json").subcommand().subcommand();
+        SweepRecipe recipe = SweepRecipe.of(parsed.commandSpec());
+        assertThat(recipe.args()).contains("eval", "kinds", "--model=" + Cli.TINY, "--text=notes=" + notes, "--length=128", "--chunkings=predicted,fixed-16", "--json");
+        try (var first = ((SweepCommand) parsed.commandSpec().userObject()).sweep(new java.io.PrintWriter(System.err)); var second = recipe.open()) {
+            assertThat(second.config()).isEqualTo(first.config());
+            assertThat(second.cells()).isEqualTo(first.cells()).hasSize(4);
+        }
+    }
+
+    private static void refused(Cli.Result result, String... message) {
         assertThat(result.code()).as(result.err()).isEqualTo(2);
         assertThat(result.err()).contains(message);
     }

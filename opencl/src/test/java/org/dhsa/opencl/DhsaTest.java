@@ -63,7 +63,7 @@ class DhsaTest {
     private static Tuning tuning(int group, int wg, int tileQ, int tileK, int gaps) {
         return new Tuning(Map.of("chunk-representation", Map.of("GROUP", group), "upsampling", Map.of("GROUP", group),
                 "chunk-similarity", Map.of("GROUP", group, "TILE_Q", tileQ, "TILE_K", tileK), "top-k-selection", Map.of("WG", wg),
-                "boundary-prediction", Map.of("GROUP", group, "ROW_GROUP", group, "GAPS", gaps)));
+                "boundary-prediction", Map.of("GROUP", group, "ROW_GROUP", group, "GAPS", gaps, "MIX", wg > 2 ? 1 : 16)));
     }
 
     @AfterAll
