@@ -1,12 +1,14 @@
 package org.dhsa.policy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.KeySelection.BlockSelection;
 import org.dhsa.stage.QueryBlocks;
+import org.dhsa.tensor.DoubleTensor;
 
 /// Keys of a layer cut into units (blocks, pages, chunks) that a policy reads whole or not at all, and the blocks of rows that choose among them.
 ///
@@ -104,6 +106,22 @@ record KeyUnits(LayerState layer, QueryBlocks rows, Boundaries bounds) {
             }
         }
         return keep(chosen);
+    }
+
+    /// The same where nothing is forced and scores are dot products of means.
+    ///
+    /// @param scores `[blocks of rows, units or more]`
+    KeySelection keepByMeans(BudgetRule.Ledger ledger, int list, boolean[][] kept, DoubleTensor scores) {
+        double[][] rank = new double[kept.length][units()];
+        double[][] mass = new double[kept.length][];
+        for (int b = 0; b < kept.length; b++) {
+            QueryBlocks.Block block = rows.blocks().get(b);
+            for (int u = 0; u < units(); u++) {
+                rank[b][u] = scores.at(block.segment(), u);
+            }
+            mass[b] = massOf(Arrays.stream(rank[b]).map(layer.rule()::logit).toArray(), block);
+        }
+        return keep(ledger, list, kept, new boolean[kept.length][units()], rank, mass);
     }
 
     /// Mass of units whose keys have about one logit: `visible keys · exp(logit − largest)`.

@@ -30,7 +30,12 @@ import org.dhsa.tensor.Tensor;
 /// @param blockSize queries, and keys, per block
 /// @param topK      blocks of keys per block of queries
 /// @param profile   the paper, or the code
-public record MInferenceBlockSparsePolicy(int blockSize, int topK, Profile profile) implements SelectionPolicy {
+/// @param rule      how the budget is shared out among blocks of queries; the mass of a block is estimated by its mean key
+public record MInferenceBlockSparsePolicy(int blockSize, int topK, Profile profile, BudgetRule rule) implements SelectionPolicy {
+
+    public MInferenceBlockSparsePolicy(int blockSize, int topK, Profile profile) {
+        this(blockSize, topK, profile, BudgetRule.STATIC);
+    }
 
     public MInferenceBlockSparsePolicy {
         Lists.positive("block_size", blockSize);
@@ -39,15 +44,16 @@ public record MInferenceBlockSparsePolicy(int blockSize, int topK, Profile profi
 
     @Override
     public String name() {
-        return "minference-block-sparse:block_size=" + blockSize + ",top_k=" + topK + ",profile=" + profile.name().toLowerCase(Locale.ROOT);
+        return "minference-block-sparse:block_size=" + blockSize + ",top_k=" + topK + ",profile=" + profile.name().toLowerCase(Locale.ROOT) + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
-        return layer -> layer.decoding() || layer.denseFrom() == 0 ? DensePolicy.everything(layer) : select(layer);
+        BudgetRule.Ledger ledger = rule.open();
+        return layer -> layer.decoding() || layer.denseFrom() == 0 ? DensePolicy.everything(layer) : select(layer, ledger);
     }
 
-    private LayerSelection select(LayerState layer) {
+    private LayerSelection select(LayerState layer, BudgetRule.Ledger ledger) {
         KeyUnits units = KeyUnits.fixed(layer, blockSize, blockSize);
         List<KeySelection> perHead = new ArrayList<>();
         int group = layer.heads() / layer.kvHeads();
@@ -58,7 +64,7 @@ public record MInferenceBlockSparsePolicy(int blockSize, int topK, Profile profi
             for (QueryBlocks.Block rows : units.rows().blocks()) {
                 kept[rows.segment()] = Lines.flags(choose(scores, rows.segment(), units.first(rows), topK), units.units());
             }
-            perHead.add(units.keep(kept));
+            perHead.add(rule.isStatic() ? units.keep(kept) : units.keepByMeans(ledger, h, kept, scores));
         }
         int rows = units.rows().blocks().size();
         long dots = 2L * rows * units.units() * layer.headDim() * layer.heads();

@@ -30,7 +30,12 @@ import org.dhsa.tensor.DoubleTensor;
 /// @param stride    tokens of a group; divides blockSize
 /// @param threshold share of the mass to keep, above 0 and at most 1
 /// @param profile   the paper, or the code
-public record XAttentionPolicy(int blockSize, int stride, double threshold, Profile profile) implements SelectionPolicy {
+/// @param rule      how the pairs that the threshold leaves are shared out among blocks of queries
+public record XAttentionPolicy(int blockSize, int stride, double threshold, Profile profile, BudgetRule rule) implements SelectionPolicy {
+
+    public XAttentionPolicy(int blockSize, int stride, double threshold, Profile profile) {
+        this(blockSize, stride, threshold, profile, BudgetRule.STATIC);
+    }
 
     public XAttentionPolicy {
         Lists.positive("block_size", blockSize);
@@ -46,15 +51,16 @@ public record XAttentionPolicy(int blockSize, int stride, double threshold, Prof
 
     @Override
     public String name() {
-        return "xattention:block_size=" + blockSize + ",stride=" + stride + ",threshold=" + threshold + ",profile=" + profile.name().toLowerCase(Locale.ROOT);
+        return "xattention:block_size=" + blockSize + ",stride=" + stride + ",threshold=" + threshold + ",profile=" + profile.name().toLowerCase(Locale.ROOT) + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
-        return layer -> layer.decoding() || layer.denseFrom() == 0 ? DensePolicy.everything(layer) : select(layer);
+        BudgetRule.Ledger ledger = rule.open();
+        return layer -> layer.decoding() || layer.denseFrom() == 0 ? DensePolicy.everything(layer) : select(layer, ledger);
     }
 
-    private LayerSelection select(LayerState layer) {
+    private LayerSelection select(LayerState layer, BudgetRule.Ledger ledger) {
         int queryGroups = (layer.denseFrom() + stride - 1) / stride;
         int keyGroups = (layer.end() + stride - 1) / stride;
         DoubleTensor query = layer.query().toDouble();
@@ -71,7 +77,8 @@ public record XAttentionPolicy(int blockSize, int stride, double threshold, Prof
                     XAttentionBlocks.groups(query, h, queryGroups, stride, true),
                     XAttentionBlocks.groups(key, h * layer.kvHeads() / layer.heads(), keyGroups, stride, false))).chunkScores().toDouble();
             double[][] scores = XAttentionBlocks.scores(dots, layer.rule(), blockSize, stride, oldest);
-            perHead.add(units.keep(upstream ? official.keep(scores, 0, threshold) : fewest(scores, units)));
+            boolean[][] kept = upstream ? official.keep(scores, 0, threshold) : fewest(scores, units);
+            perHead.add(units.keep(ledger, h, kept, new boolean[kept.length][units.units()], scores, scores));
         }
         return new LayerSelection(perHead, layer.heads(), 2L * queryGroups * keyGroups * stride * layer.headDim() * layer.heads());
     }

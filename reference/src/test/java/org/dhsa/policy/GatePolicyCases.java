@@ -2,7 +2,9 @@ package org.dhsa.policy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.dhsa.model.Profile;
 import org.dhsa.testing.Gates;
 import org.dhsa.testing.TinyModel;
 
@@ -21,7 +23,8 @@ final class GatePolicyCases {
         all.add(new SeerAttentionPolicy(Gates.seer(3, 4, 2, 4, block, true), 0, 0, budget, false, true, BudgetRule.STATIC));
         all.add(new VsPrefillPolicy(Gates.vsPrefill(3, 4), 0, budget, block));
         all.add(new IcmlLearnedPolicy(Gates.learned(3, 4), true, budget, 0, block, Math.max(1, block / 2), BudgetRule.STATIC));
-        all.addAll(withRule(budget, block, new BudgetRule(BudgetRule.Kind.PER_LAYER, 1)));
+        // a share of the mass is no budget
+        withRule(budget, block, new BudgetRule(BudgetRule.Kind.PER_LAYER, 1)).stream().filter(p -> !(p instanceof XAttentionPolicy)).forEach(all::add);
         return all;
     }
 
@@ -37,11 +40,12 @@ final class GatePolicyCases {
                 new BlockTopKPolicy(block, budget, true, rule), new BlockTopKPolicy(block, budget, false, rule),
                 new DhsaPolicy(PolicyCases.config(budget, block), predicted, ChunkScoring.MEAN_SQRT, true, rule),
                 new DhsaPolicy(PolicyCases.config(budget, block), new ChunkSource.Fixed(3), ChunkScoring.MIN_MAX, false, rule),
+                new MInferenceBlockSparsePolicy(block, Math.max(1, budget / block), Profile.CORRECTED, rule), new XAttentionPolicy(2 * block, 2, 0.7, Profile.CORRECTED, rule),
+                new QuestPolicy(budget, 3, 1, 0, true, Optional.empty(), rule), new QuestPolicy(budget, 2, 1, 0, true, Optional.of(new ChunkSource.Fixed(4)), rule),
                 new SeerAttentionPolicy(Gates.seer(3, 4, 2, 4, block, false), 0, 0, budget, true, false, rule),
                 new IcmlLearnedPolicy(Gates.learned(3, 4), false, budget, 0, block, Math.max(1, block / 2), rule)));
-        for (IcmlBlockMask.Kind kind : IcmlBlockMask.Kind.values()) {
-            all.add(icml(kind, budget, block, Set.of(), rule));
-        }
+        all.add(icml(IcmlBlockMask.Kind.A, budget, block, Set.of(), rule));
+        all.add(icml(IcmlBlockMask.Kind.VS, budget, block, Set.of(), rule));
         return all;
     }
 

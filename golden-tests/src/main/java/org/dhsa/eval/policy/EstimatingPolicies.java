@@ -36,16 +36,18 @@ final class EstimatingPolicies {
                     return new MInferenceVerticalSlashPolicy(columns, diagonals, s.integer("last_q", 64, 1), s.integer("block_size", block, 1), profile);
                 }, (s, b) -> with(with(s, "vertical_size", Math.max(1, b / 7)), "slash_size", Math.max(1, b - b / 7)));
         registry.add("minference-block-sparse", "MInference: whole blocks by the dot product of their means, the own one not forced",
-                List.of(new Parameter("block_size", "64", "queries and keys per block"), new Parameter("top_k", "100", "blocks of keys per block of queries"), PROFILE),
-                (s, r) -> new MInferenceBlockSparsePolicy(s.integer("block_size", 64, 1), s.integer("top_k", 100, 1), profile(s)),
+                List.of(new Parameter("block_size", "64", "queries and keys per block"), new Parameter("top_k", "100", "blocks of keys per block of queries"), PROFILE,
+                        PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
+                (s, r) -> new MInferenceBlockSparsePolicy(s.integer("block_size", 64, 1), s.integer("top_k", 100, 1), profile(s), PolicyRegistry.rule(s)),
                 (s, b) -> {
                     int block = s.integer("block_size", PolicyRegistry.eighth(b, 64), 1);
                     return with(with(s, "block_size", block), "top_k", Math.max(1, b / block));
                 });
         registry.add("xattention", "XAttention: whole blocks by the sums of their antidiagonals, up to a share of the mass",
                 List.of(new Parameter("block_size", "128", "queries and keys per block"), new Parameter("stride", "16", "tokens of a group; divides block_size"),
-                        new Parameter("threshold", "0.9", "share of the estimated mass, above 0 and at most 1"), PROFILE),
-                (s, r) -> new XAttentionPolicy(s.integer("block_size", 128, 1), s.integer("stride", 16, 1), s.number("threshold", 0.9), profile(s)), (s, b) -> s);
+                        new Parameter("threshold", "0.9", "share of the estimated mass, above 0 and at most 1"), PROFILE, PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
+                (s, r) -> new XAttentionPolicy(s.integer("block_size", 128, 1), s.integer("stride", 16, 1), s.number("threshold", 0.9), profile(s), PolicyRegistry.rule(s)),
+                (s, b) -> s);
         registry.add("flexprefill", "FlexPrefill: blocks or lines, head by head, up to a share of the mass",
                 List.of(new Parameter("gamma", "0.9", "share of the estimated mass, above 0 and at most 1"),
                         new Parameter("tau", "0.1", "a head whose distance is below it takes blocks; 0 for never"),

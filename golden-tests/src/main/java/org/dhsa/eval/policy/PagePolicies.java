@@ -30,11 +30,12 @@ final class PagePolicies {
         registry.add("quest", "Quest: whole pages by the largest dot product that they could hold",
                 List.of(new Parameter("budget", "256", "keys per row and head, in whole pages"), PAGE,
                         new Parameter("min-pages", "1", "fewest pages, whatever the budget; the official code has 3"), DENSE_LAYERS, PROMPT,
-                        new Parameter("chunking", "pages", "pages, or dynamic chunks: predicted, fixed-N, sentences")),
+                        new Parameter("chunking", "pages", "pages, or dynamic chunks: predicted, fixed-N, sentences"),
+                        PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
                 (s, r) -> {
                     int budget = s.integer("budget", BUDGET, 1);
                     return new QuestPolicy(budget, s.integer("page", PolicyRegistry.eighth(budget, 16), 1), s.integer("min-pages", 1, 1),
-                            s.integer("dense-layers", 2, 0), sparsePrompt(s), chunks(s, r));
+                            s.integer("dense-layers", 2, 0), sparsePrompt(s), chunks(s, r), PolicyRegistry.rule(s));
                 }, PolicyRegistry::replaceBudget);
         registry.add("tactic", "Tactic: clusters of keys by their centroid, until a share of the attention is thought to be held",
                 List.of(new Parameter("p", "0.9", "share of the attention, above 0 and at most 1"), new Parameter("cluster", "32", "keys per cluster on average"),
