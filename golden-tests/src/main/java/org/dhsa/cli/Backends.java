@@ -2,7 +2,9 @@ package org.dhsa.cli;
 
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.stream.Stream;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
@@ -26,6 +28,12 @@ final class Backends {
     /// Whether a backend can run here.
     static boolean available(String name) {
         return providers().stream().anyMatch(p -> p.name().equals(name) && p.probe() instanceof Availability.Available);
+    }
+
+    /// What a backend is on this machine, empty if it cannot run here.
+    static Optional<String> describe(String name) {
+        return providers().stream().filter(p -> p.name().equals(name)).map(BackendProvider::probe)
+                .flatMap(a -> a instanceof Availability.Available(String description) ? Stream.of(description) : Stream.empty()).findFirst();
     }
 
     static Backend open(String name, BackendOptions options) {

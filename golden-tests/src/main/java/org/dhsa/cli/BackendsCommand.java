@@ -30,7 +30,7 @@ final class BackendsCommand implements Callable<Integer> {
     @Option(names = "--json", description = "Print one JSON array instead of text.")
     boolean json;
 
-    @Option(names = "--tune", description = {"Measure the kernels of opencl on its device, some ten seconds, and keep what is fastest in the user's cache folder. "
+    @Option(names = "--tune", description = {"Measure the kernels of opencl on its device, about a minute, and keep what is fastest in the user's cache folder. "
             + "Changes no result."})
     boolean tune;
 
@@ -96,7 +96,7 @@ final class BackendsCommand implements Callable<Integer> {
             out.println(Json.pretty(report));
         } else {
             out.println(result.device());
-            result.choices().forEach(c -> out.printf(Locale.ROOT, "  %-16s %-60s %.2f times as fast as the defaults%n", c.program(), new TreeMap<>(c.chosen()), c.before() / c.seconds()));
+            result.choices().forEach(c -> out.printf(Locale.ROOT, "  %-20s %-60s %.2f times as fast as the defaults%n", c.program(), new TreeMap<>(c.chosen()), c.before() / c.seconds()));
             out.println("kept in " + result.file());
         }
         out.flush();

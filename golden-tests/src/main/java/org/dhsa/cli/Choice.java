@@ -10,7 +10,7 @@ import picocli.CommandLine.TypeConversionException;
 
 /// Reads one of a few names: any case, `-` or `_`; of a name of several words the first ones will do where they fit only one
 /// (`bf16` for `bf16-rounded`). Offers the nearest otherwise.
-final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
+public final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
 
     private final Class<E> type;
 
@@ -36,7 +36,7 @@ final class Choice<E extends Enum<E>> implements ITypeConverter<E> {
     }
 
     /// `"dens" is not known; did you mean dense? There are: dense, dhsa`.
-    static String unknown(String value, Collection<String> known) {
+    public static String unknown(String value, Collection<String> known) {
         String nearest = known.stream().min(Comparator.comparingInt(k -> farness(value, k))).orElse("");
         boolean near = farness(value, nearest) <= Math.max(2, value.length() / 3);
         return "\"" + value + "\" is not known" + (near ? "; did you mean " + nearest + "?" : ".")

@@ -2,6 +2,7 @@ package org.dhsa.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -10,22 +11,27 @@ import org.dhsa.eval.EvalModel;
 import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.PromptSource;
+import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.Setting;
 import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
+import org.dhsa.eval.UnitRuns;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// What measures policy by policy, one line of results each: which prompts, models and policies, and where results go.
+/// What measures policy by policy on one backend: which prompts, models and policies, and where results go.
 abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
+
+    @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
+    Path haystack;
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048.")
     List<Integer> lengths = EvalQuickCommand.LENGTHS;
 
-    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length and depth. Default: ${DEFAULT-VALUE}.")
     int samples;
 
     @Option(names = "--policies", paramLabel = "NAME,NAME", split = ",", description = "As in eval niah. Default: the six of eval quick.")
@@ -43,8 +49,16 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Spec
     CommandSpec spec;
 
-    /// Makes the sweep of one prompt, policy and budget after the other.
-    abstract Sweep sweep(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources);
+    /// What is measured of each prompt.
+    abstract Sweep sweep(UnitRuns units);
+
+    /// Percent of the haystack before the needle.
+    abstract List<Integer> depths();
+
+    /// Lines for each prompt.
+    int repeats() {
+        return 1;
+    }
 
     /// Says what is wrong with the command's own options, before anything is opened.
     void check() {}
@@ -52,15 +66,15 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         check();
-        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, List.of(50), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
+        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, depths(), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
         EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
-                sources.add(new ToyPrompts(model.tokenizer(), plan.seed()));
+                sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
-            return sweep(plan, setup, sources);
+            return sweep(new UnitRuns(plan, setup, sources, repeats()));
         } catch (Throwable e) {
             setup.close();
             throw e;
@@ -69,18 +83,6 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
-        SweepRun run = SweepRun.of(this, spec, options, "run");
-        PrintWriter output = spec.commandLine().getOut();
-        if (options.json) {
-            var json = Json.object().put("results", run.file().toString());
-            var rows = json.putArray("rows");
-            run.results().forEach(rows::add);
-            output.println(Json.pretty(json));
-        } else {
-            run.results().forEach(r -> output.println(Json.compact(r)));
-            output.println("Results: " + run.file().toAbsolutePath().normalize());
-        }
-        output.flush();
-        return 0;
+        return EvalNeedles.run(this, spec, options);
     }
 }

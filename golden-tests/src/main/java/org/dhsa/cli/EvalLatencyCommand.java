@@ -1,20 +1,49 @@
 package org.dhsa.cli;
 
 import java.util.List;
-import org.dhsa.eval.ByPolicy;
-import org.dhsa.eval.EvalSetup;
-import org.dhsa.eval.NeedlePlan;
-import org.dhsa.eval.PromptSource;
+import java.util.Optional;
+import org.dhsa.bench.SystemInfo;
+import org.dhsa.eval.LatencyTask;
 import org.dhsa.eval.Sweep;
+import org.dhsa.eval.UnitRuns;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
-/// What a run costs in time and memory: time to the first token, decode rate, peak heap and off-heap memory.
-@Command(name = "latency", mixinStandardHelpOptions = true, sortOptions = false, header = "What a run costs in time and memory: time to the first token, decode rate, peak heap and off-heap memory.",
-        description = {"", "By length, policy and budget, strict setting, one thread, each run once to warm up and once timed. Nothing else should run meanwhile. For careful timing use ./dhsa bench.", ""})
+/// What a run costs in time and memory: time to the first token, decode rate, peaks of memory.
+@Command(name = "latency", mixinStandardHelpOptions = true, sortOptions = false,
+        header = "What a run costs in time and memory: time to the first token, decode rate, memory of heap, outside and device.",
+        description = {"", "By length, policy and budget, strict setting, one thread. In every repetition each policy runs once, in turning order, after one untimed run of each.",
+            "What the cost model says is kept beside it. Nothing else should run meanwhile. For careful timing use ./dhsa bench.", ""})
 final class EvalLatencyCommand extends EvalByPolicyCommand {
 
+    @Option(names = "--repeats", paramLabel = "N", defaultValue = "5", description = "Timed repetitions; more may be added to a finished run. Default: ${DEFAULT-VALUE}.")
+    int repeats;
+
     @Override
-    Sweep sweep(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources) {
-        return ByPolicy.latency(plan, setup, sources);
+    List<Integer> depths() {
+        return List.of(50);
+    }
+
+    @Override
+    int repeats() {
+        return repeats;
+    }
+
+    @Override
+    void check() {
+        if (repeats <= 0) {
+            throw new BadInput("--repeats must be positive, was " + repeats + ".");
+        }
+    }
+
+    @Override
+    Sweep sweep(UnitRuns units) {
+        SystemInfo system = SystemInfo.of(Home.find().root(), Optional.empty());
+        return new LatencyTask(units, system.cpu() + ", " + system.cores() + (system.cores() == 1 ? " core" : " cores") + ", JDK " + system.jdk() + deviceOf());
+    }
+
+    /// The device of a backend that has one, from its own description.
+    private String deviceOf() {
+        return Backends.describe(options.backend).filter(d -> options.backend.equals("opencl")).map(d -> ", device " + d).orElse("");
     }
 }

@@ -29,11 +29,13 @@ import picocli.CommandLine.Spec;
 /// LongBench's English tasks, from its files.
 @Command(name = "longbench", mixinStandardHelpOptions = true, sortOptions = false,
         header = "LongBench: the English tasks, with the published prompts, output lengths and scorers.",
-        description = {"", "DIR holds LongBench's files, one JSON object per line: narrativeqa.jsonl, qasper.jsonl, ... Nothing is downloaded.",
-            "The default is the eleven tasks of the DHSA paper; trec, passage_count, passage_retrieval_en, lcc and repobench-p are there too.",
-            "A broken line is named by file and line, counted and left out. With a real Gemma 2:",
-            "", "  ./dhsa eval longbench --model DIR --data DIR --policies dense,block-topk:block=128,dhsa:block=128 --budgets 2048 --settings authors", "",
-            "--check-scorers FILE sets recorded scores of the published scorers against this program's, and measures nothing.", ""})
+        description = {"", "DIR holds LongBench's files, one JSON object per line: narrativeqa.jsonl, qasper.jsonl, ...",
+            "Nothing is downloaded. The default is the eleven tasks of the DHSA paper; trec, passage_count,",
+            "passage_retrieval_en, lcc and repobench-p are there too. A broken line is named by file and line,",
+            "counted and left out. With a real Gemma 2:",
+            "", "  ./dhsa eval longbench --model DIR --data DIR --policies dense,dhsa:block=128 --budgets 2048", "",
+            "--check-scorers FILE compares recorded scores of the published scorers with this program's, and measures",
+            "nothing. Formats, scorers and what scores are worth: docs/eval-tasks.md.", ""})
 final class EvalLongbenchCommand implements Callable<Integer>, SweepCommand {
 
     /// The cap of the authors' runs with Gemma 2.

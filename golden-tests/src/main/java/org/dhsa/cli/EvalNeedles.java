@@ -55,7 +55,8 @@ final class EvalNeedles {
         return 0;
     }
 
-    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    /// The page beside the results, and what came out in short.
+    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
         int prompts = summary.results().units().size();
@@ -68,7 +69,7 @@ final class EvalNeedles {
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d prompts answered in %.0f s, %d in the file.%n", now, seconds, prompts);
+            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", now, seconds, prompts);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

@@ -33,12 +33,14 @@ import picocli.CommandLine.Spec;
 /// RULER's tasks, made to any length.
 @Command(name = "ruler", mixinStandardHelpOptions = true, sortOptions = false,
         header = "RULER: needles of many kinds, variable tracking, common and frequent words, questions; made to length.",
-        description = {"", "Tasks: niah_single_1 to _3, niah_multikey_1 to _3, niah_multivalue, niah_multiquery, vt, cwe, fwe, qa. Scored by string match as published.",
-            "The small models of this project get the needle tasks in their toy language; what that language cannot say says nothing about a policy.",
+        description = {"", "Tasks: niah_single_1 to _3, niah_multikey_1 to _3, niah_multivalue, niah_multiquery, vt, cwe, fwe, qa.",
+            "Scored by string match as published. The small models of this project get the needle tasks in their toy",
+            "language; on what that language cannot say, their scores tell nothing about a policy.",
             "With a real Gemma 2, in English and with prose as haystack:",
-            "", "  ./dhsa eval ruler --model DIR --haystack DIR --lengths 4096,8192 --policies dense,dhsa:block=128 --budgets 1024", "",
-            "--qa FILE: one JSON object per line, {\"question\": TEXT, \"answers\": [TEXT], \"documents\": [TEXT]}; the documents of the other",
-            "questions fill the prompt up. A broken line is named and left out.", ""})
+            "", "  ./dhsa eval ruler --model DIR --haystack DIR --lengths 4096 --policies dense,dhsa:block=128 --budgets 1024", "",
+            "--qa FILE: one JSON object per line, {\"question\": TEXT, \"answers\": [TEXT], \"documents\": [TEXT]}.",
+            "The documents of the other questions fill the prompt up. A broken line is named and left out.",
+            "Formats, scores and what they are worth: docs/eval-tasks.md.", ""})
 final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--tasks", paramLabel = "NAME,NAME", split = ",", description = {"Default: all but qa, and qa too with --qa; for the small models those that the toy language "
@@ -135,7 +137,7 @@ final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
             boolean inToy = prompts.stream().anyMatch(p -> p instanceof ToyRulerPrompts);
             List<RulerTask> known = inToy ? tasks.stream().filter(RulerTask::inToyLanguage).toList() : List.of();
             if (!known.isEmpty()) {
-                worth.add("The small models were trained on needles of this kind: " + said(known) + " tell apart which keys a policy keeps, on these models and in this language.");
+                worth.add("The small models were trained on needles of this kind, so these tasks show which keys a policy keeps, on these models and in this language: " + said(known) + ".");
             }
             if (inToy && tasks.contains(RulerTask.NIAH_MULTIVALUE)) {
                 worth.add("niah_multivalue: the small models were trained to give one value and stop, so 25 % is the most that can be expected; it says nothing about a policy.");

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.dhsa.eval.Sweep;
 import org.dhsa.weights.WeightsFormatException;
@@ -39,11 +40,18 @@ public record SweepRecipe(List<String> args, String root) implements Serializabl
         if (option.arity().max() == 0) {
             return Boolean.TRUE.equals(option.getValue()) ? List.of(option.longestName()) : List.of();
         }
+        if (option.getValue() instanceof Map<?, ?> map) {
+            return map.entrySet().stream().map(e -> option.longestName() + "=" + e.getKey() + "=" + absolute(e.getValue())).toList();
+        }
         if (option.auxiliaryTypes()[0] == Path.class) {
             Collection<?> paths = option.getValue() instanceof Collection<?> several ? several : List.of((Object) option.getValue());
-            return List.of(option.longestName() + "=" + paths.stream().map(p -> ((Path) p).toAbsolutePath().normalize().toString()).collect(Collectors.joining(",")));
+            return List.of(option.longestName() + "=" + paths.stream().map(SweepRecipe::absolute).collect(Collectors.joining(",")));
         }
         return option.originalStringValues().stream().map(value -> option.longestName() + "=" + value).toList();
+    }
+
+    private static String absolute(Object value) {
+        return value instanceof Path path ? path.toAbsolutePath().normalize().toString() : value.toString();
     }
 
     /// Makes the sweep in this process.

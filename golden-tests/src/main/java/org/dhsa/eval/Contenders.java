@@ -19,7 +19,7 @@ public final class Contenders {
     public static final String DENSE = "dense";
     public static final String DHSA = "dhsa";
 
-    private static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
+    public static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 
     private static final Map<String, String> SHORT = new LinkedHashMap<>();
 
@@ -44,8 +44,40 @@ public final class Contenders {
         SHORT.put("dhsa/one-query-fixed-16", DHSA_BASE.replace("block=16", "block=1") + ",chunking=fixed-16");
     }
 
+    /// Every method with sizes for the small models: blocks of 16 queries, pages of 8 keys, no layer dense. Under `small/` in names.
+    private static final Map<String, String> SMALL = new LinkedHashMap<>();
+
+    static {
+        SMALL.put("dhsa-each-head", DHSA_BASE + ",heads=each");
+        SMALL.put("dhsa-water-filling", DHSA_BASE + ",rule=water-filling");
+        SMALL.put("oracle-topp", "oracle-topp");
+        SMALL.put("a-shape", "minference-a-shape");
+        SMALL.put("vertical-slash", "minference-vertical-slash:last_q=16,block_size=16");
+        SMALL.put("minference-blocks", "minference-block-sparse:block_size=16");
+        SMALL.put("xattention", "xattention:block_size=16,stride=4");
+        SMALL.put("flexprefill", "flexprefill:block_size=16,min_budget=1");
+        SMALL.put("sample-attention", "sample-attention:block=16,r_window=0.02");
+        for (String kind : List.of("topk", "a", "vs", "vsb", "vs-sample")) {
+            SMALL.put("icml-" + kind, "icml-" + kind + ":block=16,key-block=8");
+        }
+        SMALL.put("quest", "quest:page=8,dense-layers=0,prompt=sparse");
+        SMALL.put("quest-chunks", "quest:dense-layers=0,prompt=sparse,chunking=predicted");
+        SMALL.put("tactic", "tactic:cluster=8,prompt=sparse");
+        SMALL.put("squeezed", "squeezed:window=16");
+        SMALL.put("squeezed-2-levels", "squeezed:window=16,levels=2");
+        SMALL.put("cascade", "cascade");
+        SMALL.put("tca", "tca:block=16,window=16");
+        SMALL.put("sparse-accelerate", "sparse-accelerate:block=16,interval=8,window=16");
+        for (String kind : List.of("h2o", "pyramidkv", "snapkv")) {
+            SMALL.put(kind, kind + ":window=8");
+        }
+        SMALL.put("streaming-cache", "streaming-cache");
+        SMALL.forEach((name, spec) -> SHORT.put("small/" + name, spec));
+    }
     private static final List<String> FIELD = List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
-            "h2o:window=8", "streaming-cache", "pyramidkv:window=8", "snapkv:window=8");
+            "h2o:window=8", "streaming-cache", "pyramidkv:window=8", "snapkv:window=8",
+            "minference-a-shape", "minference-vertical-slash", "minference-block-sparse:block_size=8", "xattention:block_size=16,stride=4",
+            "flexprefill:block_size=8,min_budget=4", "sample-attention:block=16,r_window=0.02");
 
     private Contenders() {}
 
@@ -57,9 +89,11 @@ public final class Contenders {
         return names;
     }
 
-    /// One of every method, for a comparison at equal pairs.
+    /// One of every method that needs no trained gate, for a comparison at equal pairs.
     public static List<String> field() {
-        return FIELD;
+        List<String> names = new ArrayList<>(List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared"));
+        SMALL.keySet().forEach(name -> names.add("small/" + name));
+        return names;
     }
 
     /// Splits `dense,dhsa:block=16,local=16` into its two names: a piece like `local=16` belongs to the name before it.

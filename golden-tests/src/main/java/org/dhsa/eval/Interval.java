@@ -87,7 +87,7 @@ public record Interval(double mean, double low, double high, int units) {
 
     /// As percentage points, with a sign.
     public String points() {
-        return units == 0 ? "none" : String.format(Locale.ROOT, "%+.0f [%+.0f, %+.0f]", 100 * mean, 100 * low, 100 * high);
+        return units == 0 ? "none" : String.format(Locale.ROOT, "%+.0f [%+.0f, %+.0f]", 100 * mean, 100 * low, 100 * high).replaceAll("-0(?!\\d)", "+0");
     }
 
     public String number() {

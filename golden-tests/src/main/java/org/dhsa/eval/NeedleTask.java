@@ -36,6 +36,11 @@ public record NeedleTask(NeedlePlan plan, EvalSetup setup, List<PromptSource> so
         return result;
     }
 
+    /// A mean with its interval, as results print it.
+    public static ObjectNode json(Interval i) {
+        return Json.object().put("mean", rounded(i.mean())).put("low", rounded(i.low())).put("high", rounded(i.high())).put("prompts", i.units());
+    }
+
     /// Four significant digits: more is noise of the arithmetic.
     public static double rounded(double value) {
         return value == 0 || !Double.isFinite(value) ? value : new java.math.BigDecimal(value).round(new java.math.MathContext(4)).doubleValue();

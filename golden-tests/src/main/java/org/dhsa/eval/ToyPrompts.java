@@ -73,6 +73,21 @@ public final class ToyPrompts implements PromptSource {
         return new NeedlePrompt(length, depth, needles, sample, text, ids, questionTokens, answer, answerIds);
     }
 
+    /// Paragraphs alone, at most this many tokens.
+    String prose(int tokens, Random random) {
+        return join(haystack(tokens, random), List.of(), List.of());
+    }
+
+    /// One sentence of any topic.
+    String sentence(Random random) {
+        return language.sentence(language.topic("", random), random);
+    }
+
+    /// The words that a needle may be about: nouns of one or two tokens.
+    List<String> words() {
+        return language.keys();
+    }
+
     private List<Line> haystack(int room, Random random) {
         List<Line> lines = new ArrayList<>();
         int left = room;

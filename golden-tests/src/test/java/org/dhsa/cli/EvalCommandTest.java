@@ -85,31 +85,141 @@ class EvalCommandTest {
         refused(niah(out), "not a result file");
     }
 
-    private static void refused(Cli.Result result, String message) {
+    @Test
+    void kindsOfTextAreCutAndMeasured(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("notes.txt");
+        Files.writeString(file, "The ship sailed past the reef. ".repeat(60));
+        Cli.Result result = kinds(folder, file, "1", "128", "--kinds", "prose,cjk,notes");
+        assertThat(result.code()).as(result.err()).isZero();
+        var rows = Json.MAPPER.readTree(result.out()).path("rows");
+        assertThat(rows).extracting(r -> r.path("kind").asText() + " " + r.path("chunking").asText())
+                .containsExactly("prose predicted", "prose fixed-16", "cjk predicted", "cjk fixed-16", "notes predicted", "notes fixed-16");
+        // the predictor knows sentence ends of the toy language; Han characters tell it nothing
+        assertThat(rows.get(0).path("chunk_length").path("mean").asDouble()).isBetween(12.0, 24.0);
+        assertThat(rows.get(1).path("chunk_length").path("mean").asDouble()).isEqualTo(16);
+        assertThat(rows.get(2).path("longest").asInt()).isGreaterThan(60);
+        assertThat(rows.get(0).path("recall").path("mean").asDouble()).isBetween(0.2, 1.0);
+        var one = Json.MAPPER.readTree(lines(folder.resolve("k.jsonl")).getFirst());
+        assertThat(one.path("tokens").asInt()).isEqualTo(128);
+        assertThat(one.path("runs").get(0).path("chunks").path("count").asInt()).isPositive();
+        // at equal budgets every chunking reads as much on global layers
+        assertThat(one.path("runs").get(0).path("global").path("pairs")).isEqualTo(one.path("runs").get(1).path("global").path("pairs"));
+
+        refused(kinds(folder, file, "1", "128", "--kinds", "prosa"), "did you mean prose");
+        refused(kinds(folder, file, "9", "128"), "notes: the file has");
+        refused(kinds(folder, folder.resolve("none.txt"), "1", "128"), "there is no such file");
+        refused(kinds(folder, file, "1", "128", "--policy", "sliding"), "--chunkings or --policy", "sliding");
+        refused(kinds(folder, file, "1", "5000"), "max_position_embeddings 4096");
+    }
+
+    private static Cli.Result kinds(Path folder, Path notes, String samples, String length, String... more) {
+        List<String> args = new ArrayList<>(List.of("eval", "kinds", "--model", Cli.TINY.toString(), "--length", length, "--samples", samples, "--chunkings", "predicted,fixed-16",
+                "--budget", "32", "--text", "notes=" + notes, "--json", "--out", folder.resolve("k.jsonl").toString()));
+        args.addAll(List.of(more));
+        return Cli.run(args.toArray(String[]::new));
+    }
+
+    @Test
+    void aRecipeMakesTheSameSweepAgainFromAnywhere(@TempDir Path folder) throws Exception {
+        Path notes = Files.writeString(folder.resolve("notes.txt"), "The ship sailed past the reef. ".repeat(60));
+        Path here = Path.of("").toAbsolutePath();
+        var line = Main.commandLine();
+        var parsed = line.parseArgs("eval", "kinds", "--model", here.relativize(Cli.TINY).toString(), "--text", "notes=" + here.relativize(notes), "--length", "128",
+                "--chunkings", "predicted,fixed-16", "--json").subcommand().subcommand();
+        SweepRecipe recipe = SweepRecipe.of(parsed.commandSpec());
+        assertThat(recipe.args()).contains("eval", "kinds", "--model=" + Cli.TINY, "--text=notes=" + notes, "--length=128", "--chunkings=predicted,fixed-16", "--json");
+        try (var first = ((SweepCommand) parsed.commandSpec().userObject()).sweep(new java.io.PrintWriter(System.err)); var second = recipe.open()) {
+            assertThat(second.config()).isEqualTo(first.config());
+            assertThat(second.cells()).isEqualTo(first.cells()).hasSize(4);
+        }
+    }
+
+    private static void refused(Cli.Result result, String... message) {
         assertThat(result.code()).as(result.err()).isEqualTo(2);
         assertThat(result.err()).contains(message);
     }
 
     @Test
-    void proseFollowsThePublishedProtocolAndRecallAndLatencyMeasure(@TempDir Path folder) throws IOException {
+    void proseFollowsThePublishedProtocol(@TempDir Path folder) throws IOException {
         Path hay = Files.createDirectory(folder.resolve("hay"));
         Files.writeString(hay.resolve("a.txt"), "The ship sailed past the reef. The road is long. ".repeat(40));
         Cli.Result prose = Cli.run("eval", "niah", "--model", Cli.TINY.toString(), "--haystack", hay.toString(), "--lengths", "420",
                 "--depths", "50", "--samples", "1", "--policies", "dense,sliding", "--budgets", "32", "--json", "--out", folder.resolve("p.jsonl").toString());
         assertThat(prose.code()).as(prose.err()).isZero();
-        for (String what : List.of("recall", "latency")) {
-            Cli.Result result = Cli.run("eval", what, "--model", Cli.TINY.toString(), "--lengths", "128", "--policies", "sliding,oracle", "--budgets", "32", "--json",
-                    "--out", folder.resolve(what + ".jsonl").toString());
-            assertThat(result.code()).as(result.err()).isZero();
-            var rows = Json.MAPPER.readTree(result.out()).path("rows");
-            assertThat(rows).hasSize(2);
-            if (what.equals("recall")) {
-                assertThat(rows.get(1).path("global").path("mass").asDouble()).isGreaterThanOrEqualTo(rows.get(0).path("global").path("mass").asDouble());
-                assertThat(rows.get(1).path("global").path("regret").asDouble()).isCloseTo(0, org.assertj.core.data.Offset.offset(1e-6));
-            } else {
-                assertThat(rows.get(0).path("seconds_to_first_token").asDouble()).isPositive();
-                assertThat(rows.get(0).path("peak_heap_bytes").asLong()).isPositive();
-            }
+    }
+
+    private static Cli.Result measure(String what, Path out, String... more) {
+        List<String> args = new ArrayList<>(List.of("eval", what, "--model", Cli.TINY.toString(), "--lengths", "128", "--policies", "dense,sliding,dhsa,oracle", "--budgets", "32",
+                "--json", "--out", out.toString()));
+        args.addAll(List.of(more));
+        return Cli.run(args.toArray(String[]::new));
+    }
+
+    @Test
+    void recallAndLatencyMeasureAndStandBesideTheNeedlesOnOnePage(@TempDir Path folder) throws IOException {
+        Path needles = folder.resolve("needles.jsonl");
+        Path recall = folder.resolve("recall.jsonl");
+        Path latency = folder.resolve("latency.jsonl");
+        assertThat(niah(needles).code()).isZero();
+
+        Cli.Result recalled = measure("recall", recall, "--depths", "0,100");
+        assertThat(recalled.code()).as(recalled.err()).isZero();
+        var rows = Json.MAPPER.readTree(recalled.out()).path("recall");
+        assertThat(rows).as("three sparse policies, global and local layers").hasSize(6);
+        var sliding = rows.get(0);
+        var oracle = rows.get(4);
+        assertThat(oracle.path("policy").asText()).isEqualTo("oracle");
+        assertThat(oracle.path("mass").path("prompts").asInt()).isEqualTo(2);
+        assertThat(oracle.path("mass").path("mean").asDouble()).isGreaterThan(sliding.path("mass").path("mean").asDouble());
+        assertThat(oracle.path("regret").path("mean").asDouble()).isCloseTo(0, org.assertj.core.data.Offset.offset(1e-6));
+        var run = Json.MAPPER.readTree(lines(recall).getFirst()).path("runs").get(0);
+        assertThat(run.path("layers")).hasSize(4);
+        assertThat(run.path("layers").findValuesAsText("kind")).containsExactly("local", "global", "local", "global");
+        assertThat(run.path("global").path("mass").asDouble()).as("mean of layers 1 and 3")
+                .isCloseTo((run.path("layers").get(1).path("mass").asDouble() + run.path("layers").get(3).path("mass").asDouble()) / 2, org.assertj.core.data.Offset.offset(2e-4));
+
+        Cli.Result timed = measure("latency", latency, "--repeats", "2");
+        assertThat(timed.code()).as(timed.err()).isZero();
+        assertThat(lines(latency)).hasSize(2);
+        Json.MAPPER.readTree(timed.out()).path("latency").forEach(row -> {
+            assertThat(row.path("seconds_to_first_token").path("mean").asDouble()).isPositive();
+            assertThat(row.path("peak_heap_bytes").asLong()).isPositive();
+            assertThat(row.path("dense_over_it").path("prompts").asInt()).as("pairs").isEqualTo(2);
+        });
+        for (var one : Json.MAPPER.readTree(lines(latency).getFirst()).path("runs")) {
+            String policy = one.path("policy").asText();
+            assertThat(one.path("measured").path("attention_flops").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("attention_flops").asLong());
+            assertThat(one.path("measured").path("selection_flops").asLong()).as(policy).isLessThanOrEqualTo(one.path("predicted").path("selection_flops").asLong());
+            assertThat(one.path("measured").path("kv_bytes").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("kv_bytes").asLong());
         }
+        assertThat(Json.MAPPER.readTree(measure("latency", latency, "--repeats", "3").out()).path("answered_now").asInt()).as("one more repetition").isEqualTo(1);
+
+        Path page = folder.resolve("all.html");
+        Cli.Result all = Cli.run("eval", "report", needles.toString(), recall.toString(), latency.toString(), "--out", page.toString(), "--json");
+        assertThat(all.code()).as(all.err()).isZero();
+        assertThat(Json.MAPPER.readTree(all.out()).fieldNames()).toIterable().containsExactlyInAnyOrder("page", "prompts", "accuracy", "recall", "latency");
+        assertThat(Files.readString(page)).containsSubsequence("eval niah", "Length and depth", "eval recall", "How well keys are chosen", "Layer by layer", "eval latency",
+                "Time and memory", "The cost model beside what was counted and measured").doesNotContain("{{", "src=", "href=", "@import", "NaN");
+
+        Path other = folder.resolve("other.jsonl");
+        assertThat(measure("recall", other, "--depths", "0", "--rows", "7").code()).isZero();
+        Cli.Result refused = Cli.run("eval", "report", needles.toString(), recall.toString(), other.toString());
+        refused(refused, "rows: the file has 256, asked for is 7");
+        assertThat(refused.err()).contains("depths: the file has [0,100], asked for is [0]", "eval recall");
+    }
+
+    @Test
+    void theQuestionAndDecodingCanBeToldApart(@TempDir Path folder) throws IOException {
+        Cli.Result result = Cli.run("eval", "niah", "--model", Cli.TINY.toString(), "--lengths", "128", "--depths", "0", "--samples", "1", "--policies", "sliding", "--budgets", "32",
+                "--settings", "question-dense,decode_dense", "--workers", "1", "--out", folder.resolve("s.jsonl").toString());
+        assertThat(result.code()).as(result.err()).isZero();
+        List<String> settings = new ArrayList<>();
+        for (var run : Json.MAPPER.readTree(lines(folder.resolve("s.jsonl")).getFirst()).path("runs")) {
+            boolean questionDense = run.path("setting").asText().equals("question-dense");
+            settings.add(run.path("setting").asText());
+            assertThat(run.path("decode").get(0).asLong() < run.path("decode").get(1).asLong()).as("decoding is sparse").isEqualTo(questionDense);
+        }
+        assertThat(settings).containsExactly("question-dense", "decode-dense");
+        assertThat(result.out()).contains("only the question dense", "only decoding dense");
     }
 }

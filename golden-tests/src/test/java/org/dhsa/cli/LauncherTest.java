@@ -121,6 +121,26 @@ class LauncherTest {
     }
 
     @Test
+    void sparkIsOnTheClassPathOnlyForTheEngineThatNeedsIt() throws Exception {
+        Path checkout = builtCheckout("checkout");
+        Path spark = Files.createDirectories(checkout.resolve("golden-tests/spark"));
+        Files.writeString(spark.resolve("pom.xml"), "<spark.flags>--spark-flag</spark.flags>\n");
+        Files.createDirectories(spark.resolve("src/main"));
+        Files.createDirectories(spark.resolve("target/classes"));
+        Files.createDirectories(spark.resolve("target/jars"));
+        Files.writeString(checkout.resolve("target/spark.stamp"), "");
+        Map<String, String> jdk = Map.of("JAVA_HOME", fakeJdk("jdk", "25").toString());
+        for (String[] asked : new String[][] {{"eval", "quick", "--engine", "spark"}, {"eval", "quick", "--engine=spark"}}) {
+            Cli.Result result = run(checkout.resolve("dhsa"), jdk, asked);
+            assertThat(result.code()).as(result.err()).isZero();
+            assertThat(result.out().lines()).contains("--some-flag", "--spark-flag").anyMatch(l -> l.endsWith("golden-tests/spark/target/jars/*"));
+        }
+        for (String[] asked : new String[][] {{"eval", "quick", "--engine", "local"}, {"generate", "spark"}}) {
+            assertThat(run(checkout.resolve("dhsa"), jdk, asked).out()).doesNotContain("spark-flag", "spark/target");
+        }
+    }
+
+    @Test
     void theUsualPlacesAreSearchedPastAJdkThatIsTooOld() throws Exception {
         Path checkout = builtCheckout("checkout");
         fakeJdk("places/a-17", "17.0.9");

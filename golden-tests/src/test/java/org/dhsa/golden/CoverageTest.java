@@ -118,7 +118,7 @@ class CoverageTest {
 
     /// The last value a little off, by another amount in every tensor, so that two wrong ones do not agree; a boolean turned; an
     /// index moved by one.
-    private static GoldenCase changing(GoldenCase golden, GoldenTensor tensor) {
+    static GoldenCase changing(GoldenCase golden, GoldenTensor tensor) {
         double[] values = tensor.values();
         int last = values.length - 1;
         values[last] = switch (tensor.dtype()) {
@@ -133,7 +133,7 @@ class CoverageTest {
         }
     }
 
-    private static Map<String, Boolean> failedTensors(GoldenCase broken) {
+    static Map<String, Boolean> failedTensors(GoldenCase broken) {
         Map<String, Boolean> failed = new LinkedHashMap<>();
         for (Comparison c : Recordings.check(broken, new ReferenceBackend()).comparisons()) {
             failed.merge(c.tensor(), c.verdict() == Verdict.FAIL || c.verdict() == Verdict.ERROR || c.verdict() == Verdict.NEAR_TIE, Boolean::logicalOr);

@@ -49,4 +49,20 @@ class PolicyRecordingsTest {
         found.keySet().retainAll(FAMILIES.keySet());
         assertThat(found).isEqualTo(FAMILIES);
     }
+
+    /// The first case of each family: a wrong value in any recorded tensor that is compared turns it red.
+    @Test
+    void everyComparisonCanFail() throws GoldenFormatException, IOException {
+        Map<String, GoldenCase> first = new TreeMap<>();
+        cases().stream().filter(c -> FAMILIES.containsKey(c.family())).forEach(c -> first.putIfAbsent(c.family(), c));
+        for (GoldenCase golden : first.values()) {
+            CaseCheck good = Recordings.check(golden, new ReferenceBackend());
+            for (GoldenTensor tensor : golden.tensors().values()) {
+                if (good.compared().contains(tensor.name()) && !good.inputs().contains(tensor.name()) && tensor.values().length > 0) {
+                    assertThat(CoverageTest.failedTensors(CoverageTest.changing(golden, tensor))).as(golden.id() + ": a wrong value in " + tensor.name() + " is not noticed")
+                            .containsEntry(tensor.name(), true);
+                }
+            }
+        }
+    }
 }

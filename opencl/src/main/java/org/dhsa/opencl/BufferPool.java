@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
+import org.dhsa.backend.DeviceMemory;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.Sizeof;
@@ -21,7 +22,7 @@ import org.jocl.cl_mem;
 /// which of them are gone: each is watched by a phantom reference, and its memory is lent again. A collection is asked for
 /// whenever a fair amount of memory was lent since the last one; without that a heap of tiny handles would never be worth
 /// collecting. What the pool does *not* do is free by finaliser: [#close] frees everything, whoever still refers to it.
-final class BufferPool implements AutoCloseable {
+final class BufferPool implements DeviceMemory, AutoCloseable {
 
     /// Sizes are rounded up to a multiple of this, so that near sizes share buffers.
     private static final long GRAIN = 256;
@@ -43,6 +44,7 @@ final class BufferPool implements AutoCloseable {
     private long heldBytes;
     private long freeBytes;
     private long lentSinceCollection;
+    private long peakLentBytes;
 
     /// @param limit   most bytes to hold, empty for what the device has
     /// @param guarded every buffer of its own, filled with a NaN, between two zones that [#checkGuards] looks at; for tests
@@ -117,6 +119,7 @@ final class BufferPool implements AutoCloseable {
         }
         OpenClBuffer buffer = new OpenClBuffer(slot, bytes);
         slot.watch = new Watch(buffer, gone, slot);
+        peakLentBytes = Math.max(peakLentBytes, heldBytes - freeBytes);
         return buffer;
     }
 
@@ -218,6 +221,18 @@ final class BufferPool implements AutoCloseable {
     /// Bytes held on the device, lent or free.
     long heldBytes() {
         return heldBytes;
+    }
+
+    /// Free buffers, which wait for the next borrower, do not count.
+    @Override
+    public long peakBytes() {
+        return peakLentBytes;
+    }
+
+    @Override
+    public void resetPeak() {
+        collect();
+        peakLentBytes = heldBytes - freeBytes;
     }
 
     /// Most bytes that may be held.

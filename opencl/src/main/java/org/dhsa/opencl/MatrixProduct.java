@@ -57,15 +57,24 @@ final class MatrixProduct {
 
     /// As [#multiply], for a tile of a longer matrix: the order of the sums does not depend on how many rows a tile has.
     void multiplyRows(Place x, int rows, DeviceWeight w, Place y) {
+        multiplyColumns(x, rows, w, 0, w.k(), y);
+    }
+
+    /// As [#multiplyRows] with some columns of x and the same columns of the weight: `Y = X[:, from .. to) W[:, from .. to)ᵀ`.
+    void multiplyColumns(Place x, int rows, DeviceWeight w, int from, int to, Place y) {
         OpenClProgram program = program(w);
         boolean local = tunable("LOCAL", 0) == 1;
         int rowTile = tunable("ROW_TILE", 512);
         int panels = (w.n() + DeviceWeight.PANEL - 1) / DeviceWeight.PANEL;
         for (int row = 0; row < rows; row += rowTile) {
             int count = Math.min(rowTile, rows - row);
-            for (int k0 = 0; k0 < w.k(); k0 += K_BLOCK) {
+            for (int k0 = from; k0 < to; k0 += K_BLOCK) {
+                int kLen = Math.min(K_BLOCK, to - k0);
+                int accumulate = k0 > from ? 1 : 0;
+                Place xs = x.fromRow(row);
+                Place ys = y.fromRow(row);
                 if (local) {
-                    Object[] args = args(x.fromRow(row), count, w, y.fromRow(row), k0);
+                    Object[] args = args(xs, count, w, ys, k0, kLen, accumulate);
                     int groupRows = tunable("GROUP_ROWS", 16);
                     int tileRows = groupRows * tunable("ITEM_ROWS", 4);
                     int tilePanels = tunable("PANELS", 2);
@@ -73,16 +82,13 @@ final class MatrixProduct {
                             new long[] {16L * ((panels + tilePanels - 1) / tilePanels), (long) groupRows * ((count + tileRows - 1) / tileRows)},
                             new long[] {16, groupRows});
                 } else {
-                    int kLen = Math.min(K_BLOCK, w.k() - k0);
                     int itemRows = tunable("ROWS", 12);
                     int tiles = (count + itemRows - 1) / itemRows;
-                    Place from = x.fromRow(row);
-                    Place to = y.fromRow(row);
                     OpenClBuffer packed = packed((long) tiles * itemRows * kLen);
-                    program.kernel("pack_rows").args(from.buffer(), from.offset(), from.block(), from.blockStride(), from.rowStride(), packed, count, k0, kLen)
+                    program.kernel("pack_rows").args(xs.buffer(), xs.offset(), xs.block(), xs.blockStride(), xs.rowStride(), packed, count, k0, kLen)
                             .run(tiles, 1, (kLen + PACK - 1) / PACK, 1);
-                    program.kernel("matrix_product").args(packed, w.buffer(), to.buffer(), to.offset(), to.block(), to.blockStride(), to.rowStride(),
-                            count, w.n(), w.k(), k0, kLen, k0 > 0 ? 1 : 0).run(tiles, tunable("GROUP", 1), panels, 1);
+                    program.kernel("matrix_product").args(packed, w.buffer(), ys.buffer(), ys.offset(), ys.block(), ys.blockStride(), ys.rowStride(),
+                            count, w.n(), w.k(), k0, kLen, accumulate).run(tiles, tunable("GROUP", 1), panels, 1);
                 }
             }
         }
@@ -103,13 +109,13 @@ final class MatrixProduct {
         int segments = 16 / tunable("SEGMENTS", 16);
         long panels = (w.n() + DeviceWeight.PANEL - 1) / DeviceWeight.PANEL;
         for (int k0 = 0; k0 < w.k(); k0 += K_BLOCK) {
-            program.kernel("matrix_vector").args(args(x, 1, w, y, k0)).run(new long[] {panels * lanes, segments}, new long[] {lanes, segments});
+            program.kernel("matrix_vector").args(args(x, 1, w, y, k0, Math.min(K_BLOCK, w.k() - k0), k0 > 0 ? 1 : 0)).run(new long[] {panels * lanes, segments}, new long[] {lanes, segments});
         }
     }
 
-    private static Object[] args(Place x, int rows, DeviceWeight w, Place y, int k0) {
+    private static Object[] args(Place x, int rows, DeviceWeight w, Place y, int k0, int kLen, int accumulate) {
         return new Object[] {x.buffer(), x.offset(), x.block(), x.blockStride(), x.rowStride(), w.buffer(), y.buffer(), y.offset(), y.block(), y.blockStride(),
-            y.rowStride(), rows, w.n(), w.k(), k0, Math.min(K_BLOCK, w.k() - k0), k0 > 0 ? 1 : 0};
+            y.rowStride(), rows, w.n(), w.k(), k0, kLen, accumulate};
     }
 
     private OpenClProgram program(DeviceWeight w) {

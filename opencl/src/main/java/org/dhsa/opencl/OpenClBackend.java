@@ -2,9 +2,11 @@ package org.dhsa.opencl;
 
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
+import org.dhsa.backend.DeviceMemory;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
@@ -220,6 +222,11 @@ public final class OpenClBackend implements Backend {
     @Override
     public Tensor join(List<Tensor> parts, String axis) {
         return DeviceTensor.join(context, parts, axis);
+    }
+
+    @Override
+    public Optional<DeviceMemory> deviceMemory() {
+        return Optional.of(context.pool());
     }
 
     @Override

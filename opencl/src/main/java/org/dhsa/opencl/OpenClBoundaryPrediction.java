@@ -12,13 +12,18 @@ import org.dhsa.tensor.Shape;
 /// Boundary predictor in batches of gaps. Kernels: `boundary-prediction.cl`, `matrix-product.cl`. Twin: `BoundaryPredictionReference`.
 ///
 /// In the attention architecture queries, keys and values of a token are the same in every window it stands in, so they
-/// are made once per token. A token outside the sequence is a zero row, whose in-projection is the bias. The out-projection
-/// stands before a LayerNorm and must be done per window.
+/// are made once per token. A token outside the sequence is a zero row, whose in-projection is the bias. The out-projection is
+/// linear and is drawn through the softmax, as the optimized path does it:
+///
+///     W Σⱼ pᵢⱼ vⱼ = Σⱼ Σₕ pₕᵢⱼ (Wₕ vₕⱼ)
+///
+/// so `Wₕ vₕⱼ` too is made once per token; per window only the sum over tokens and heads is left. (Once per token of a batch: the
+/// 2w - 1 tokens that two batches share are done twice, and no buffer grows with the prompt.)
 final class OpenClBoundaryPrediction implements BoundaryPrediction {
 
     static final String PROGRAM = "boundary-prediction";
-    /// Gaps per batch; with w = 4 a matrix product then has 512 rows.
-    private static final int GAPS = 64;
+    /// Gaps per batch.
+    private static final int GAPS = 256;
 
     private final OpenClContext context;
     private final MatrixProduct product;
@@ -37,12 +42,11 @@ final class OpenClBoundaryPrediction implements BoundaryPrediction {
             return new Output(logits);
         }
         Pass pass = new Pass(key, in.predictor());
-        DeviceTensor tokens = in.predictor() instanceof BoundaryPredictorWeights.Attention a ? pass.inProjection(a.attention()) : null;
         int batch = context.tuning().of(PROGRAM).getOrDefault("GAPS", GAPS);
         for (int from = 0; from < length; from += batch) {
             int gaps = Math.min(batch, length - from);
             DeviceTensor sides = switch (in.predictor()) {
-                case BoundaryPredictorWeights.Attention a -> pass.attention(a, tokens, from, gaps);
+                case BoundaryPredictorWeights.Attention a -> pass.attention(a, from, gaps);
                 case BoundaryPredictorWeights.Stack s -> pass.stack(s, from, gaps);
                 case BoundaryPredictorWeights.Cnn c -> pass.cnn(c, from, gaps);
             };
@@ -73,7 +77,7 @@ final class OpenClBoundaryPrediction implements BoundaryPrediction {
             this.headDim = key.shape().extent("headDim");
             this.channels = predictor.channels();
             this.tokens = 2 * predictor.window();
-            this.program = context.program(PROGRAM, Map.of("TOKENS", tokens));
+            this.program = context.program(PROGRAM, Map.of("TOKENS", tokens, "MIX", mix()));
             this.group = context.group(PROGRAM);
         }
 
@@ -88,19 +92,39 @@ final class OpenClBoundaryPrediction implements BoundaryPrediction {
             return y;
         }
 
-        /// `[keyLen, 3C]`, without the bias.
-        DeviceTensor inProjection(SelfAttention attention) {
-            DeviceTensor qkv = rows(length, 3 * channels);
-            product.multiplyRows(MatrixProduct.Place.heads(key), length, context.weights().matrix(attention.inProjWeight()), MatrixProduct.Place.rows(qkv));
+        private int mix() {
+            return context.tuning().of(PROGRAM).getOrDefault("MIX", 16);
+        }
+
+        /// `[tokens of the batch, 3C]`, a bias where there is no token.
+        private DeviceTensor inProjection(SelfAttention attention, int first, int count) {
+            DeviceTensor qkv = rows(count, 3 * channels);
+            int begin = Math.max(0, first);
+            int end = Math.min(length, first + count);
+            product.multiplyRows(MatrixProduct.Place.heads(key).fromRow(begin), end - begin, context.weights().matrix(attention.inProjWeight()),
+                    MatrixProduct.Place.rows(qkv).fromRow(begin - first));
+            addBias(qkv, attention.inProjBias(), first, length);
             return qkv;
         }
 
-        /// `[gaps * 2w, C]`.
-        private DeviceTensor windowAttention(DeviceTensor qkv, boolean perToken, SelfAttention attention, int from, int gaps) {
-            DeviceTensor out = rows(gaps * tokens, channels);
-            program.kernel("window_attention").args(qkv.buffer(), vector(attention.inProjBias()), perToken ? 1 : 0, 0, length, channels, attention.heads(),
-                    out.buffer(), from, gaps).run(attention.heads(), 1, (long) gaps * tokens, 1);
-            return out;
+        /// Rows that belong to no token of `[0, tokens)` become the bias alone.
+        private void addBias(DeviceTensor x, WeightTensor bias, int first, int tokens) {
+            int width = x.shape().extent(1);
+            int rows = x.shape().extent(0);
+            program.kernel("add_bias").args(x.buffer(), vector(bias), width, first, tokens, rows).run(width, group, rows, 1);
+        }
+
+        /// `Wₕ vₕ` of every token of a batch, `[heads * tokens, C]`.
+        private DeviceTensor outProjectedValues(DeviceTensor qkv, SelfAttention attention) {
+            int count = qkv.shape().extent(0);
+            int heads = attention.heads();
+            DeviceTensor projected = rows(heads * count, channels);
+            DeviceWeight weight = context.weights().matrix(attention.outProjWeight());
+            MatrixProduct.Place values = new MatrixProduct.Place(qkv.buffer(), qkv.offset() + 2L * channels, channels, 0, qkv.stride());
+            for (int h = 0; h < heads; h++) {
+                product.multiplyColumns(values, count, weight, h * (channels / heads), (h + 1) * (channels / heads), MatrixProduct.Place.rows(projected).fromRow(h * count));
+            }
+            return projected;
         }
 
         private void layerNorm(DeviceTensor x, Optional<WeightTensor> before, LayerNorm norm, DeviceTensor y, boolean accumulate) {
@@ -124,8 +148,16 @@ final class OpenClBoundaryPrediction implements BoundaryPrediction {
             return sides;
         }
 
-        DeviceTensor attention(BoundaryPredictorWeights.Attention a, DeviceTensor qkv, int from, int gaps) {
-            DeviceTensor encoded = linear(windowAttention(qkv, true, a.attention(), from, gaps), a.attention().outProjWeight());
+        DeviceTensor attention(BoundaryPredictorWeights.Attention a, int from, int gaps) {
+            SelfAttention attention = a.attention();
+            int heads = attention.heads();
+            DeviceTensor qkv = inProjection(attention, from - a.window() + 1, gaps + tokens - 1);
+            DeviceTensor values = outProjectedValues(qkv, attention);
+            DeviceTensor weights = rows(gaps * tokens, heads * tokens);
+            program.kernel("window_weights").args(qkv.buffer(), channels, heads, weights.buffer(), gaps).run(heads, 1, (long) gaps * tokens, 1);
+            DeviceTensor encoded = rows(gaps * tokens, channels);
+            program.kernel("mix_values").args(weights.buffer(), values.buffer(), encoded.buffer(), channels, heads, gaps)
+                    .run((channels + mix() - 1) / mix(), mix() == 1 ? group : 1, gaps, 1);
             layerNorm(encoded, Optional.of(a.attention().outProjBias()), a.norm(), encoded, false);
             return pool(encoded, a.poolGate(), gaps);
         }
@@ -138,7 +170,11 @@ final class OpenClBoundaryPrediction implements BoundaryPrediction {
             for (BoundaryPredictorWeights.Stack.Block block : s.blocks()) {
                 layerNorm(x, Optional.empty(), s.sharedNorm(), normed, false);
                 DeviceTensor qkv = linear(normed, block.attention().inProjWeight());
-                DeviceTensor branch = linear(windowAttention(qkv, false, block.attention(), from, gaps), block.attention().outProjWeight());
+                addBias(qkv, block.attention().inProjBias(), 0, gaps * tokens);
+                DeviceTensor attended = rows(gaps * tokens, channels);
+                int heads = block.attention().heads();
+                program.kernel("window_attention").args(qkv.buffer(), channels, heads, attended.buffer(), gaps).run(heads, 1, (long) gaps * tokens, 1);
+                DeviceTensor branch = linear(attended, block.attention().outProjWeight());
                 layerNorm(branch, Optional.of(block.attention().outProjBias()), block.norm(), x, true);
             }
             return pool(x, s.poolGate(), gaps);

@@ -6,6 +6,7 @@ import java.nio.ByteOrder;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.TreeMap;
 import org.jocl.CL;
 import org.jocl.Pointer;
 import org.jocl.cl_command_queue;
@@ -86,9 +87,12 @@ final class OpenClContext implements AutoCloseable {
         return program(slug, tuning.of(slug));
     }
 
-    /// @param tunables values given to the compiler as `-D NAME=VALUE`
+    /// @param tunables values given to the compiler as `-D NAME=VALUE`, but for `GROUP`, which only the host needs: one program serves all
+    ///                 sizes of work-groups
     OpenClProgram program(String slug, Map<String, Integer> tunables) {
-        return programs.computeIfAbsent(slug + " " + new java.util.TreeMap<>(tunables), key -> OpenClProgram.build(this, slug, tunables));
+        TreeMap<String, Integer> defines = new TreeMap<>(tunables);
+        defines.remove("GROUP");
+        return programs.computeIfAbsent(slug + " " + defines, key -> OpenClProgram.build(this, slug, defines));
     }
 
     /// Items of a work-group for a program that takes any: its tunable `GROUP`.

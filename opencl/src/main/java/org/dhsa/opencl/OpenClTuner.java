@@ -1,20 +1,14 @@
 package org.dhsa.opencl;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import org.dhsa.model.WeightTensor;
-import org.dhsa.tensor.DType;
-import org.dhsa.tensor.DoubleTensor;
-import org.dhsa.tensor.Shape;
 
 /// Measures a few values of the tunables on a device and keeps the fastest.
 ///
@@ -50,11 +44,16 @@ public final class OpenClTuner {
     ///
     /// @param program    slug of the program whose tunables are tried
     /// @param candidates tunables laid over the defaults, the defaults themselves first
-    /// @param work       made ready on a context; each call enqueues it once and returns the tensor that must not change
-    private record Trial(String program, List<Map<String, Integer>> candidates, Work work) {}
+    /// @param work       made ready on a context; each call enqueues it once and returns what must not change
+    record Trial(String program, List<Map<String, Integer>> candidates, Work work) {}
 
-    private interface Work {
-        Supplier<DeviceTensor> on(OpenClContext context);
+    /// What one run gave.
+    interface Outcome {
+        double[] values();
+    }
+
+    interface Work {
+        Supplier<Outcome> on(OpenClContext context);
     }
 
     /// Tunes the device that would be used, and writes the result.
@@ -78,7 +77,7 @@ public final class OpenClTuner {
         Tuning best = TuningDefaults.of(device.kind());
         Tuning found = new Tuning(Map.of());
         List<Choice> choices = new ArrayList<>();
-        for (Trial trial : trials(size)) {
+        for (Trial trial : trials(device.kind(), size)) {
             Choice choice = best(trial, best);
             best = best.with(trial.program(), choice.chosen());
             found = found.with(trial.program(), choice.chosen());
@@ -88,36 +87,8 @@ public final class OpenClTuner {
         return new Result(device.name(), choices, file.path());
     }
 
-    private List<Trial> trials(int size) {
-        WeightTensor weight = weight(size, size);
-        WeightTensor norm = weight(size);
-        boolean gpu = device.kind() == OpenClDevice.Kind.GPU;
-        List<Map<String, Integer>> products = gpu
-                ? List.of(Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 4, "PANELS", 2, "TILE_K", 16),
-                        Map.of("LOCAL", 1, "GROUP_ROWS", 8, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 8), Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 2, "TILE_K", 32))
-                : List.of(Map.of("ROWS", 12), Map.of("ROWS", 14), Map.of("ROWS", 8), Map.of("ROWS", 4));
-        List<Map<String, Integer>> vectors = gpu
-                ? List.of(Map.of("VEC", 1, "SEGMENTS", 1), Map.of("VEC", 1, "SEGMENTS", 4), Map.of("VEC", 4, "SEGMENTS", 4))
-                : List.of(Map.of("VEC", 16, "SEGMENTS", 16), Map.of("VEC", 4, "SEGMENTS", 16));
-        return List.of(
-                new Trial("matrix-product", products, context -> product(context, 512, size, weight)),
-                new Trial("matrix-product", vectors, context -> product(context, 1, size, weight)),
-                new Trial("rms-norm", List.of(Map.of("WG", gpu ? 64 : 1), Map.of("WG", 16), Map.of("WG", gpu ? 32 : 64)), context -> {
-                    OpenClRmsNorm stage = new OpenClRmsNorm(context);
-                    DeviceTensor x = random(context, 512, size);
-                    return () -> (DeviceTensor) stage.apply(new org.dhsa.stage.RmsNorm.Input(x, norm, 1e-6)).normed();
-                }));
-    }
-
-    private static Supplier<DeviceTensor> product(OpenClContext context, int rows, int size, WeightTensor weight) {
-        MatrixProduct product = new MatrixProduct(context);
-        DeviceTensor x = random(context, rows, size);
-        DeviceTensor y = DeviceTensor.allocate(context, x.shape());
-        DeviceWeight w = context.weights().matrix(weight);
-        return () -> {
-            product.multiply(MatrixProduct.Place.rows(x), rows, w, MatrixProduct.Place.rows(y));
-            return y;
-        };
+    static List<Trial> trials(OpenClDevice.Kind kind, int size) {
+        return kind == OpenClDevice.Kind.GPU ? TunerTrials.gpu(size) : TunerTrials.cpu(size);
     }
 
     private Choice best(Trial trial, Tuning start) {
@@ -156,8 +127,8 @@ public final class OpenClTuner {
     /// Best of some rounds, after one that compiles.
     private double time(Trial trial, Tuning tuning, double[][] values) {
         try (OpenClContext context = new OpenClContext(device, tuning, OptionalLong.empty())) {
-            Supplier<DeviceTensor> work = trial.work().on(context);
-            values[0] = work.get().toDouble().data();
+            Supplier<Outcome> work = trial.work().on(context);
+            values[0] = work.get().values();
             double best = Double.POSITIVE_INFINITY;
             for (int round = 0; round < ROUNDS; round++) {
                 long begun = System.nanoTime();
@@ -167,24 +138,5 @@ public final class OpenClTuner {
             }
             return best;
         }
-    }
-
-    private static DeviceTensor random(OpenClContext context, int rows, int columns) {
-        SplittableRandom random = new SplittableRandom(1);
-        DoubleTensor x = DoubleTensor.zeros(Shape.of("queryLen", rows, "modelDim", columns));
-        Arrays.setAll(x.data(), i -> random.nextDouble(-1, 1));
-        return DeviceTensor.of(context, x);
-    }
-
-    private static WeightTensor weight(int... dims) {
-        SplittableRandom random = new SplittableRandom(2);
-        int count = Arrays.stream(dims).reduce(1, Math::multiplyExact);
-        byte[] bytes = new byte[2 * count];
-        for (int i = 0; i < count; i++) {
-            int bits = Float.floatToRawIntBits((float) random.nextDouble(-1, 1));
-            bytes[2 * i] = (byte) (bits >>> 16);
-            bytes[2 * i + 1] = (byte) (bits >>> 24);
-        }
-        return new WeightTensor("tuning", DType.BF16, Arrays.stream(dims).asLongStream().toArray(), MemorySegment.ofArray(bytes));
     }
 }

@@ -21,7 +21,7 @@ final class TuningDefaults {
             "rms-norm", Map.of("WG", 1),
             "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
             "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
-            "boundary-prediction", Map.of("GAPS", 64, "ROW_GROUP", 1),
+            "boundary-prediction", Map.of("GAPS", 256, "ROW_GROUP", 1, "MIX", 16),
             "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
             "top-k-selection", Map.of("WG", 1));
 
@@ -30,10 +30,13 @@ final class TuningDefaults {
             "rms-norm", Map.of("WG", 64),
             "dense-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
             "sparse-attention", Map.of("TILING", 1, "ROWS_PER_ITEM", 4, "TILE_ROWS", 16, "KEY_BLOCK", 64, "SINGLE_ITEMS", 128),
-            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64),
+            "boundary-prediction", Map.of("GAPS", 1024, "ROW_GROUP", 64, "MIX", 1),
             "chunk-similarity", Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 64),
             "top-k-selection", Map.of("WG", 128),
             "feed-forward", Map.of("TOKEN_TILE", 2048));
+
+    private static final Map<String, List<Integer>> ATTENTION = Map.of("GROUP", List.of(1, 2, 4, 8), "ROWS_PER_ITEM", List.of(4, 8), "TILE_ROWS", List.of(4, 8, 12, 16),
+            "SINGLE_ITEMS", List.of(16, 32, 64, 128, 256));
 
     /// Values of the tunables that the tuner may set and that the shipped kernels can take; what a file says beyond them is not
     /// believed.
@@ -42,6 +45,13 @@ final class TuningDefaults {
                     "ROWS", List.of(2, 4, 8, 12, 14), "GROUP_ROWS", List.of(4, 8, 16), "ITEM_ROWS", List.of(2, 4, 8), "PANELS", List.of(1, 2, 4),
                     "TILE_K", List.of(8, 16, 32), "VEC", List.of(1, 2, 4, 8, 16), "SEGMENTS", List.of(1, 2, 4, 8, 16)),
             "rms-norm", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64)),
+            // not TILING, KEY_BLOCK and SPLIT, which order sums
+            DeviceAttention.DENSE, ATTENTION,
+            DeviceAttention.SPARSE, ATTENTION,
+            "boundary-prediction", Map.of("GAPS", List.of(64, 128, 256, 512, 1024, 2048), "ROW_GROUP", List.of(1, 4, 16, 32, 64, 128), "MIX", List.of(1, 16),
+                    "GROUP", List.of(1, 16, 64, 128)),
+            "chunk-similarity", Map.of("TILE_Q", List.of(1, 2, 4), "TILE_K", List.of(1, 2, 4), "GROUP", List.of(1, 4, 16, 64, 128)),
+            "top-k-selection", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64, 128, 256)),
             "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));
 
     /// Programs that a tuning file may speak of.

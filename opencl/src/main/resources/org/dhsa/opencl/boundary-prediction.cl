@@ -7,22 +7,28 @@
  * cnn        encode = relu(P relu(depthwise(window side)))
  *
  * Tokens outside the sequence are zero rows and take part. In the attention predictor a token's in-projection is the same in every window,
- * so it is made once per token; that of a zero row is the bias. The products themselves are matrix-product.cl.
+ * so it is made once per token; that of a zero row is the bias. The out-projection W is drawn through the softmax,
+ *     W sum_n p(i,n) v(n) = sum_n sum_h p_h(i,n) (W_h v_h(n)),
+ * so that it too is done once per token. The products themselves are matrix-product.cl.
  *
  * Layout   C channels, gap g is position firstGap + g, n counts the 2w tokens of a window, all row-major:
  *          key [kvHeads, keyLen, headDim] (read), element (h, t, d) at kOffset + h * kHead + t * headDim + d: channel h * headDim + d of token t;
- *          windows [gaps * 2w, C]; qkv [tokens | gaps * 2w, 3C] without its bias; sides [gaps * 2, dim]: left, right; fused [gaps, 4 dim + 1];
+ *          windows [gaps * 2w, C]; qkv [gaps + 2w - 1 tokens of a batch | gaps * 2w, 3C]; values [heads, gaps + 2w - 1, C];
+ *          sides [gaps * 2, dim]: left, right; fused [gaps, 4 dim + 1];
  *          what is const in a kernel's signature is read, the rest is overwritten.
  * Sums     over channels in 16 lanes: lane l adds c = l, l + 16, ... in this order, then the lanes are added in pairs; over the tokens of a
- *          window in their order. No tunable changes the order.
+ *          window in their order, and over the heads of a token. No tunable changes the order.
  * Items    as said at each kernel; any work-group size.
- * Tunables none; TOKENS is 2w, given by the host.
+ * Tunables MIX, channels of an item of mix_values: 16 on a CPU, 1 on a GPU. TOKENS is 2w, given by the host.
  * Twin     BoundaryPredictionReference with WindowEncoder, OptimizedBoundaryPrediction.
  */
 #pragma OPENCL FP_CONTRACT OFF
 
 #ifndef TOKENS
 #define TOKENS 8
+#endif
+#ifndef MIX
+#define MIX 16
 #endif
 #define SIDE (TOKENS / 2)
 #define LANE ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
@@ -100,52 +106,105 @@ __kernel void gather_windows(__global const float *key, long kOffset, long kHead
     windows[(long)row * channels + c] = token >= 0 && token < keyLen ? key[kOffset + c / headDim * kHead + (long)token * headDim + c % headDim] : 0.0f;
 }
 
-/* context[g * 2w + i] = softmax over n of (q_i . k_n / sqrt(dim)) v_n, per head.   Items (head, row).
- * perToken: rows of qkv are tokens from `firstRow` on; otherwise rows of windows. */
-__kernel void window_attention(__global const float *qkv, __global const float *bias, int perToken, int firstRow, int keyLen, int channels, int heads,
-        __global float *context, int firstGap, int gaps)
+/* x[row][c] = x[row][c] + bias[c], or bias[c] where row + first is no token of [0, tokens).   Items (c, row). */
+__kernel void add_bias(__global float *x, __global const float *bias, int width, int first, int tokens, int rows)
+{
+    int c = get_global_id(0);
+    int row = get_global_id(1);
+    if (c < width && row < rows) {
+        bool token = first + row >= 0 && first + row < tokens;
+        x[(long)row * width + c] = token ? x[(long)row * width + c] + bias[c] : bias[c];
+    }
+}
+
+/* weights[n] = softmax over n of q_i . k_n / sqrt(dim) of one head; q and k point to the first row of the window and its head. */
+void attend(__global const float *q, __global const float *k, int i, long pitch, int dim, float *weights)
+{
+    for (int n = 0; n < TOKENS; n++) {
+        weights[n] = dot16(q + i * pitch, k + n * pitch, dim) / sqrt((float)dim);
+    }
+    softmax(weights, TOKENS);
+}
+
+/* context[g * 2w + i] = sum over n of weight(i, n) v_n, per head; every window has rows of its own.   Items (head, row). */
+__kernel void window_attention(__global const float *qkv, int channels, int heads, __global float *context, int gaps)
 {
     int head = get_global_id(0);
     int row = get_global_id(1);
     if (head >= heads || row >= gaps * TOKENS) {
         return;
     }
-    int gap = row / TOKENS;
     int dim = channels / heads;
     int at = head * dim;
     float weights[TOKENS];
-    long source[TOKENS];
-    for (int n = 0; n < TOKENS; n++) {
-        int token = firstGap + gap - SIDE + 1 + n;
-        source[n] = !perToken ? (long)(gap * TOKENS + n) * 3 * channels
-                : token >= 0 && token < keyLen ? (long)(token - firstRow) * 3 * channels : -1;
-    }
-    long own = source[row % TOKENS];
-    for (int n = 0; n < TOKENS; n++) {
-        float16 lanes = (float16)(0.0f);
-        for (int d = 0; d < dim; d += 16) {
-            int left = dim - d;
-            float16 q = load16(bias + at + d, left);
-            float16 k = load16(bias + channels + at + d, left);
-            if (own >= 0) {
-                q = load16(qkv + own + at + d, left) + q;
-            }
-            if (source[n] >= 0) {
-                k = load16(qkv + source[n] + channels + at + d, left) + k;
-            }
-            lanes = fma(q, k, lanes);
-        }
-        weights[n] = added(lanes) / sqrt((float)dim);
-    }
-    softmax(weights, TOKENS);
+    long pitch = 3 * channels;
+    __global const float *window = qkv + row / TOKENS * TOKENS * pitch + at;
+    attend(window, window + channels, row % TOKENS, pitch, dim, weights);
     for (int d = 0; d < dim; d += 16) {
-        float16 b = load16(bias + 2 * channels + at + d, dim - d);
         float16 sum = (float16)(0.0f);
         for (int n = 0; n < TOKENS; n++) {
-            float16 v = source[n] >= 0 ? load16(qkv + source[n] + 2 * channels + at + d, dim - d) + b : b;
-            sum = fma((float16)(weights[n]), v, sum);
+            sum = fma((float16)(weights[n]), load16(window + n * pitch + 2 * channels + d, dim - d), sum);
         }
         store16(sum, context + (long)row * channels + at + d, dim - d);
+    }
+}
+
+/* weights[g][n][head][i] = softmax over n of q_i . k_n / sqrt(dim); the rows of gap g start at token g of the batch.   Items (head, g * 2w + i). */
+__kernel void window_weights(__global const float *qkv, int channels, int heads, __global float *weights, int gaps)
+{
+    int head = get_global_id(0);
+    int row = get_global_id(1);
+    if (head >= heads || row >= gaps * TOKENS) {
+        return;
+    }
+    int dim = channels / heads;
+    long pitch = 3 * channels;
+    float own[TOKENS];
+    __global const float *window = qkv + row / TOKENS * pitch + head * dim;
+    attend(window, window + channels, row % TOKENS, pitch, dim, own);
+    for (int n = 0; n < TOKENS; n++) {
+        weights[(((long)(row / TOKENS) * TOKENS + n) * heads + head) * TOKENS + row % TOKENS] = own[n];
+    }
+}
+
+#if MIX == 16
+#define MIXED float16
+#define LOAD_MIXED(from, count) load16(from, count)
+#define STORE_MIXED(values, to, count) store16(values, to, count)
+#else
+#define MIXED float
+#define LOAD_MIXED(from, count) (*(from))
+#define STORE_MIXED(values, to, count) (*(to) = (values))
+#endif
+
+/* encoded[g * 2w + i][c] = sum over n and heads h of weights[g][n][h][i] * values[h][g + n][c], values being out-projected.   Items (c / MIX, gap). */
+__kernel void mix_values(__global const float *weights, __global const float *values, __global float *encoded, int channels, int heads, int gaps)
+{
+    int c = get_global_id(0) * MIX;
+    int gap = get_global_id(1);
+    if (c >= channels || gap >= gaps) {
+        return;
+    }
+    long batch = gaps + TOKENS - 1;
+    MIXED sum[TOKENS];
+    #pragma unroll
+    for (int i = 0; i < TOKENS; i++) {
+        sum[i] = 0.0f;
+    }
+    __global const float *p = weights + (long)gap * TOKENS * heads * TOKENS;
+    for (int n = 0; n < TOKENS; n++) {
+        for (int h = 0; h < heads; h++) {
+            MIXED value = LOAD_MIXED(values + (h * batch + gap + n) * channels + c, channels - c);
+            #pragma unroll
+            for (int i = 0; i < TOKENS; i++) {
+                sum[i] = fma((MIXED)(p[i]), value, sum[i]);
+            }
+            p += TOKENS;
+        }
+    }
+    #pragma unroll
+    for (int i = 0; i < TOKENS; i++) {
+        STORE_MIXED(sum[i], encoded + ((long)gap * TOKENS + i) * channels + c, channels - c);
     }
 }
 

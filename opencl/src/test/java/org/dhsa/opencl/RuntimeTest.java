@@ -177,6 +177,23 @@ class RuntimeTest {
         }
     }
 
+    @Test
+    void thePeakIsWhatWasInUseAtOnceNotWhatIsHeld() {
+        OpenClDevice device = Device.any();
+        try (OpenClContext small = new OpenClContext(device, Tuning.of(device), OptionalLong.of(1 << 20))) {
+            OpenClBuffer first = small.pool().allocate(256_000);
+            OpenClBuffer second = small.pool().allocate(512_000);
+            assertThat(small.pool().peakBytes()).isEqualTo(768_000);
+            second.release();
+            small.pool().resetPeak();
+            assertThat(small.pool().heldBytes()).as("a free buffer is kept").isEqualTo(768_000);
+            assertThat(small.pool().peakBytes()).isEqualTo(256_000);
+            small.pool().allocate(100_096).release();
+            assertThat(small.pool().peakBytes()).isEqualTo(356_096);
+            assertThat(first.bytes()).isEqualTo(256_000);
+        }
+    }
+
     /// The forward pass closes no tensor: memory comes back when nobody refers to it.
     @Test
     void memoryOfForgottenTensorsIsLentAgain() {

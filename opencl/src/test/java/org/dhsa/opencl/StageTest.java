@@ -48,7 +48,7 @@ class StageTest {
     static void open() {
         contexts = Stream.concat(Stream.of(Tuning.of(Device.any())), Stream.of(
                 tuning(Map.of("LOCAL", 0, "ROWS", 1, "GROUP", 3, "ROW_TILE", 7, "VEC", 1, "SEGMENTS", 1), 2, 7, 16),
-                tuning(Map.of("LOCAL", 0, "ROWS", 12, "GROUP", 1, "ROW_TILE", 64, "VEC", 4, "SEGMENTS", 8), 4, 64, 512),
+                tuning(Map.of("LOCAL", 0, "ROWS", 4, "GROUP", 1, "ROW_TILE", 64, "VEC", 4, "SEGMENTS", 8), 4, 64, 512),
                 tuning(Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 4, "PANELS", 2, "TILE_K", 16, "VEC", 2, "SEGMENTS", 2), 16, 1, 32),
                 tuning(Map.of("LOCAL", 1, "GROUP_ROWS", 4, "ITEM_ROWS", 2, "PANELS", 1, "TILE_K", 5, "VEC", 8, "SEGMENTS", 4), 64, 256, 17))).map(Device::context).toList();
         backends = contexts.stream().map(OpenClBackend::new).toList();

@@ -1,6 +1,7 @@
 package org.dhsa.backend;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.LayerKind;
@@ -105,6 +106,11 @@ public interface Backend extends AutoCloseable {
     /// @see org.dhsa.forward.Gemma2Forward#open(org.dhsa.forward.AttentionMode, org.dhsa.forward.Probe, int)
     default int rowTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
         return tokens;
+    }
+
+    /// The memory this backend holds on a device; empty where its tensors lie in the memory of the process.
+    default Optional<DeviceMemory> deviceMemory() {
+        return Optional.empty();
     }
 
     /// Releases what the backend holds. Tensors it made must not be used afterwards.

@@ -37,6 +37,16 @@ public sealed interface ChunkSource {
         return Optional.empty();
     }
 
+    /// Floating-point operations of [#prompt]; a multiply-add counts two. Suppression and sorting are not counted.
+    default long promptFlops(LayerState layer) {
+        return 0;
+    }
+
+    /// Floating-point operations of [#close].
+    default long closeFlops(LayerState layer, int promptLength) {
+        return 0;
+    }
+
     /// The boundary predictor and non-maximum suppression: DHSA itself.
     record Predicted(BoundaryPredictorWeights predictor) implements ChunkSource {
 
@@ -57,10 +67,10 @@ public sealed interface ChunkSource {
         public Optional<Integer> close(LayerState layer, Boundaries boundaries, int promptLength, DhsaConfig config) {
             int window = predictor.window();
             int position = layer.end() - 1 - window;
-            int kept = layer.key().shape().extent("keyLen");
-            if (position < promptLength - 1 || kept < 2 * window) {
+            if (!judges(layer, promptLength)) {
                 return Optional.empty();
             }
+            int kept = layer.key().shape().extent("keyLen");
             Tensor tail = layer.backend().keyRows(layer.key(), kept - 2 * window, kept);
             double logit = layer.backend().boundaryPrediction().apply(new BoundaryPrediction.Input(tail, predictor)).logits().toDouble().at(window - 1);
             int lastBoundary = boundaries.start(boundaries.chunks() - 1);
@@ -68,6 +78,22 @@ public sealed interface ChunkSource {
             boolean farEnough = boundaries.chunks() == 1 || position - (lastBoundary - 1) > config.nmsWindow();
             boolean roomLeft = boundaries.chunks() - 1 < config.chunkBudget(layer.end());
             return candidate && farEnough && roomLeft ? Optional.of(position + 1) : Optional.empty();
+        }
+
+        /// The gap lies at the prompt's end or later, and the cache still holds the tokens around it.
+        private boolean judges(LayerState layer, int promptLength) {
+            return layer.end() - 1 - predictor.window() >= promptLength - 1 && layer.key().shape().extent("keyLen") >= 2 * predictor.window();
+        }
+
+        @Override
+        public long promptFlops(LayerState layer) {
+            return PredictorCost.flops(predictor, layer.end(), layer.end());
+        }
+
+        /// One gap, from the tokens around it.
+        @Override
+        public long closeFlops(LayerState layer, int promptLength) {
+            return judges(layer, promptLength) ? PredictorCost.flops(predictor, 2 * predictor.window(), 1) : 0;
         }
     }
 
@@ -119,6 +145,11 @@ public sealed interface ChunkSource {
             }
             return Boundaries.of(boundaries);
         }
+
+        @Override
+        public long promptFlops(LayerState layer) {
+            return lengths.promptFlops(layer);
+        }
     }
 
     /// A chunk ends after each of these tokens.
@@ -167,6 +198,16 @@ public sealed interface ChunkSource {
             return LabelBoundaries.apply(new LabelBoundaries.Input(layer.query(), layer.key(), layer.rule(), true, window, span,
                     new Rules(OptionalDouble.of(ratio), config.nmsWindow(), config.chunkBudget(layer.end()), OptionalInt.empty(),
                             TieOrder.LOW_POSITION_FIRST, false, false, false, false))).boundaries();
+        }
+
+        /// The logits of dense attention.
+        @Override
+        public long promptFlops(LayerState layer) {
+            long pairs = 0;
+            for (int position = 0; position < layer.end(); position++) {
+                pairs += position - layer.firstVisible(position) + 1;
+            }
+            return pairs * 2 * layer.headDim() * layer.heads();
         }
     }
 

@@ -100,6 +100,8 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
         private Boundaries sharedBoundaries;
         private final BudgetRule.Ledger ledger = rule.open();
         private GrowingChunks leader;
+        /// Operations spent on boundaries that no selection has been charged with yet: layer 0 may find them and stay dense itself.
+        private long boundaryFlops;
 
         Sequence(int[] promptIds) {
             this.promptIds = promptIds;
@@ -117,13 +119,14 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
                 sharedMasks.put(layer.kind().getClass(), shared);
                 return shared;
             }
-            return new LayerSelection(shared.perHead(), shared.heads(), 0);
+            return new LayerSelection(shared.perHead(), shared.heads(), charge());
         }
 
         @Override
         public void observe(LayerState layer) {
             if (layer.layer() == 0) {
                 sharedMasks.clear();
+                boundaryFlops = 0;
             }
             if (layer.decoding()) {
                 grow(layer);
@@ -144,6 +147,7 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
             }
             own.extend(layer);
             if (layer.layer() == 0 || !config.shareBoundaries() || leader == null) {
+                boundaryFlops += chunks.closeFlops(layer, own.promptLength());
                 chunks.close(layer, own.boundaries(), own.promptLength(), config).ifPresent(at -> own.close(layer.backend(), at));
             } else {
                 own.follow(layer.backend(), leader);
@@ -154,6 +158,7 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
             if (config.shareBoundaries() && sharedBoundaries != null && layer.layer() > 0) {
                 return sharedBoundaries;
             }
+            boundaryFlops += chunks.promptFlops(layer);
             sharedBoundaries = chunks.prompt(layer, promptIds, rules(layer));
             return sharedBoundaries;
         }
@@ -181,8 +186,14 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
                 perHead.add(rule.isStatic() ? chosen : new ChunkBudget(layer, boundaries, segments, scoring, rules).share(ledger, h, chosen, scores));
             }
             long dots = (long) segments.chunks() * boundaries.chunks() * scoring.flopsPerChannel() * layer.headDim() * perHead.size();
-            return new LayerSelection(perHead, layer.heads(), dots
+            return new LayerSelection(perHead, layer.heads(), dots + charge()
                     + ChunkCost.means(layer, segments.totalLength(), layer.decoding() ? 0 : layer.end(), sharedHeads));
+        }
+
+        private long charge() {
+            long flops = boundaryFlops;
+            boundaryFlops = 0;
+            return flops;
         }
 
         /// The configuration with the setting's dense tail as its instruction; a decoded token by the corrected rules.

@@ -14,7 +14,7 @@ import org.dhsa.stage.KeySelection;
 /// **Source** SampleAttention (arXiv 2406.15486), algorithm 1. **Unit** a column (a stripe in the paper's words); every query head for itself.
 /// **Budget** adaptive: a share of the sampled mass, and a window that grows with the prompt. **Cost of selecting** the exact logits of the sampled rows.
 /// **Defaults** alpha 0.95, r_row 0.05, r_window 0.08.
-/// **Simplified** the number of columns is exact, where the paper's kernel looks it up on a short list of ratios. There is no official code to be held to. The
+/// **Simplified** columns are counted one by one, whatever a kernel would round to. No recording of official code holds it. The
 /// weights are the model's own, with its scale, soft cap and window. On a local layer a column that has left a row's window is not read. Rows of a block share a list, as
 /// tiles do in a kernel; a block of 1 is the method itself. Decoding is dense, as in the paper.
 ///

@@ -97,6 +97,7 @@ class EstimatingPoliciesTest {
                 . x x . x x . .
                 . . . x x . x .
                 . . . x x . x x""");
+        assertThat(lastKeys(new MInferenceVerticalSlashPolicy(1, 1, 1, 1, Profile.CORRECTED), layer)).as("the own diagonal first").containsExactly(4, 7);
         assertThat(select(new MInferenceVerticalSlashPolicy(1, 2, 3, 1, Profile.CORRECTED), layer).selectionFlops()).as("8 + 7 + 6 logits of one channel").isEqualTo(42);
     }
 

@@ -13,6 +13,7 @@ import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;
 import org.dhsa.model.LayerKind;
+import org.dhsa.model.Profile;
 import org.dhsa.policy.PolicySetting.Layers;
 import org.dhsa.stage.KeySelection.BlockSelection;
 import org.dhsa.stage.QueryBlocks;
@@ -155,6 +156,12 @@ class PolicyPropertiesTest {
                 case BlockTopKPolicy b when b.rule().isStatic() -> Math.max(block, budget);
                 case IcmlMaskPolicy m when m.rule().isStatic() && m.quirks().isEmpty() -> Math.max(block + 2 * m.keyBlock(), budget + m.keyBlock());
                 case OraclePolicy o -> budget;
+                case MInferenceAShapePolicy a -> a.nInit() + a.nLocal() + a.block() - 1;
+                case MInferenceVerticalSlashPolicy v when v.profile() == Profile.CORRECTED -> v.verticalSize() + v.slashSize() * v.blockSize();
+                case MInferenceBlockSparsePolicy b -> b.topK() * b.blockSize();
+                case QuestPolicy q when q.chunks().isEmpty() -> Math.max(q.page(), budget);
+                case CascadePolicy c -> c.budget() + c.stride();
+                case SparseAcceleratePolicy a -> Math.max(budget, Math.max(a.block(), a.interval()));
                 default -> length;
             };
             for (BlockSelection list : select(policy, layer).of(0).blocks()) {

@@ -1,23 +1,22 @@
 package org.dhsa.eval.cost;
 
 import org.dhsa.policy.BlockTopKPolicy;
+import org.dhsa.policy.ChunkScoring;
 import org.dhsa.policy.ChunkSource;
 import org.dhsa.policy.DensePolicy;
 import org.dhsa.policy.DhsaPolicy;
 import org.dhsa.policy.OraclePolicy;
+import org.dhsa.policy.PredictorCost;
 import org.dhsa.policy.SelectionPolicy;
 
 /// Operations, bytes and memory of a prompt and of a decoded token, from shapes alone. A multiply-add counts two operations.
 ///
 ///     matrices   2 · weights · tokens           (the head: last token only)
 ///     attention  4 · headDim · heads · pairs    (dot product and weighted sum)
-///     selection  scoring of the policy, and the boundary predictor once
+///     selection  scoring of the policy, and the boundary predictor once (layer 0)
 ///
 /// Norms, rotations, soft cap, softmax, gates and sorting are left out: together they are below one per cent of the operations.
 public final class CostModel {
-
-    private static final int PREDICTOR_WINDOW = 4;
-    private static final int PREDICTOR_HIDDEN = 256;
 
     private CostModel() {}
 
@@ -79,17 +78,24 @@ public final class CostModel {
     }
 
     private static long selection(ModelShape shape, int length, SelectionPolicy policy) {
-        long means = (long) length * (shape.heads() + shape.kvHeads()) * shape.headDim();
+        return selection(shape, length, policy, policy instanceof DhsaPolicy d ? chunks(d, length) : 0);
+    }
+
+    /// What [org.dhsa.policy.LayerSelection] counts, summed over the layers.
+    ///
+    /// @param chunks of the prompt, for DHSA
+    static long selection(ModelShape shape, int length, SelectionPolicy policy, long chunks) {
         return switch (policy) {
             case BlockTopKPolicy b -> {
                 long blocks = (length + b.block() - 1) / b.block();
-                yield shape.layers() * (means + 2 * blocks * blocks * shape.headDim() * (b.sharedHeads() ? 1 : shape.heads()));
+                yield shape.layers() * (means(shape, length, b.sharedHeads()) + 2 * blocks * blocks * shape.headDim() * (b.sharedHeads() ? 1 : shape.heads()));
             }
             case DhsaPolicy d -> {
                 long blocks = (length + d.config().blockSize() - 1) / d.config().blockSize();
-                long dots = (long) blocks * chunks(d, length) * 2 * shape.headDim() * (d.sharedHeads() ? 1 : shape.heads());
-                long predictors = d.chunks() instanceof ChunkSource.Fixed ? 0 : d.config().shareBoundaries() ? 1 : shape.layers();
-                yield shape.layers() * (means + dots) + predictors * length * predictorFlopsPerToken(shape);
+                long perPair = d.scoring() == ChunkScoring.MIN_MAX ? 4 : 2;
+                long dots = blocks * chunks * perPair * shape.headDim() * (d.sharedHeads() ? 1 : shape.heads());
+                long scored = d.config().shareMasks() ? Math.min(2, shape.layers()) : shape.layers();
+                yield scored * (means(shape, length, d.sharedHeads()) + dots) + (d.config().shareBoundaries() ? 1 : shape.layers()) * boundaries(shape, length, d.chunks());
             }
             // the logits of dense attention: half of its operations
             case OraclePolicy o -> attention(shape, length, new DensePolicy()) / 2;
@@ -97,11 +103,28 @@ public final class CostModel {
         };
     }
 
-    /// Input projections once per token; per window the attention among 2w tokens, their output projection, and the decision.
-    static long predictorFlopsPerToken(ModelShape shape) {
-        long c = (long) shape.kvHeads() * shape.headDim();
-        long window = 2L * PREDICTOR_WINDOW;
-        return 2 * 3 * c * c + 4 * window * window * c + 2 * window * c * c + 2 * (4 * c + 1) * PREDICTOR_HIDDEN + 2 * PREDICTOR_HIDDEN;
+    /// Means of queries and keys. Where every head scores for itself, each reads the means of its own key head.
+    private static long means(ModelShape shape, int length, boolean sharedHeads) {
+        return (long) length * (shape.heads() + (sharedHeads ? shape.kvHeads() : shape.heads())) * shape.headDim();
+    }
+
+    /// The boundary predictor on one layer. A predictor made for another model counts as the same architecture on this one's channels.
+    private static long boundaries(ModelShape shape, int length, ChunkSource source) {
+        return switch (source) {
+            case ChunkSource.Predicted p -> PredictorCost.flops(p.predictor(), shape.kvHeads() * shape.headDim(), length, length);
+            case ChunkSource.Shuffled s -> boundaries(shape, length, s.lengths());
+            case ChunkSource.Labels l -> Math.multiplyExact(PairModel.pairs(new DensePolicy(), length, shape.window()), 2L * shape.headDim() * shape.heads());
+            default -> 0;
+        };
+    }
+
+    /// Bytes of K and V that attention loads for a prompt: each list once per KV head, or once per query head where heads choose for
+    /// themselves; dense rows in tiles. See [org.dhsa.eval.measure.AttentionWork].
+    ///
+    /// @param kvBytes bytes of one number in the cache: 4 or 2
+    public static long kvLoaded(ModelShape shape, int length, SelectionPolicy policy, int kvBytes) {
+        long rows = Math.addExact(shape.globalLayers() * PairModel.listed(policy, length, 0), shape.localLayers() * PairModel.listed(policy, length, shape.window()));
+        return Math.multiplyExact(rows, 2L * shape.headDim() * kvBytes * (PairModel.sharedHeads(policy) ? shape.kvHeads() : shape.heads()));
     }
 
     /// @param kvBytes bytes of one number in the cache: 4 or 2

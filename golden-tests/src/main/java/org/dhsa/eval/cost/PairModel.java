@@ -1,6 +1,7 @@
 package org.dhsa.eval.cost;
 
 import java.util.function.IntUnaryOperator;
+import org.dhsa.eval.measure.AttentionWork;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.policy.BlockTopKPolicy;
 import org.dhsa.policy.CachePolicy;
@@ -42,6 +43,63 @@ public final class PairModel {
             case DhsaPolicy d -> blocks(length, window, d.config().blockSize(), rows -> d.config().budget() - rows);
             default -> throw new IllegalArgumentException("no cost is known for the policy " + policy.name());
         };
+    }
+
+    /// Keys in all lists of one head, or of all heads where they share: what a kernel loads that reads each list once. Rows without a list
+    /// are read in tiles of [AttentionWork#DENSE_TILE]. Exact and bounded as [#pairs] is.
+    ///
+    /// @param window keys a row of a local layer sees; 0 on global layers
+    public static long listed(SelectionPolicy policy, int length, int window) {
+        return switch (policy) {
+            case DensePolicy d -> tiles(length, window);
+            case CachePolicy c -> tiles(length, window);
+            case StreamingPolicy s -> streamed(s, length, window);
+            case OraclePolicy o when o.mass() > 0 -> throw new IllegalArgumentException(o.name() + " reads as many keys as the text asks for: measure it");
+            case OraclePolicy o -> lists(length, window, o.block(), rows -> o.budget() - rows);
+            case BlockTopKPolicy b -> lists(length, window, b.block(), rows -> (Math.max(1, b.budget() / b.block()) - 1) * b.block());
+            case DhsaPolicy d when d.config().queryChunking() == DhsaConfig.QueryChunking.DYNAMIC_CHUNKS -> throw new IllegalArgumentException(
+                    "with queries=chunks the blocks are as long as the chunks of the text: measure it");
+            case DhsaPolicy d -> lists(length, window, d.config().blockSize(), rows -> d.config().budget() - rows);
+            default -> throw new IllegalArgumentException("no cost is known for the policy " + policy.name());
+        };
+    }
+
+    /// True when one list serves all heads.
+    static boolean sharedHeads(SelectionPolicy policy) {
+        return switch (policy) {
+            case BlockTopKPolicy b -> b.sharedHeads();
+            case DhsaPolicy d -> d.sharedHeads();
+            case OraclePolicy o -> o.sharedHeads();
+            default -> true;
+        };
+    }
+
+    private static long tiles(int length, int window) {
+        long keys = 0;
+        for (int start = 0; start < length; start += AttentionWork.DENSE_TILE) {
+            keys += Math.min(length, start + AttentionWork.DENSE_TILE) - (window == 0 ? 0 : Math.max(0, start - window + 1));
+        }
+        return keys;
+    }
+
+    /// @param earlier keys before a block, by the number of its rows
+    private static long lists(int length, int window, int block, IntUnaryOperator earlier) {
+        long keys = 0;
+        for (int start = 0; start < length; start += block) {
+            int end = Math.min(length, start + block);
+            keys += Math.min(Math.min(start, earlier.applyAsInt(end - start)) + end - start, end - (window == 0 ? 0 : Math.max(0, start - window + 1)));
+        }
+        return keys;
+    }
+
+    private static long streamed(StreamingPolicy policy, int length, int window) {
+        long keys = 0;
+        for (int start = 0; start < length; start += policy.block()) {
+            int first = window == 0 ? 0 : Math.max(0, start - window + 1);
+            int recent = Math.max(0, start - policy.window() + 1);
+            keys += Math.max(0, Math.min(policy.sinks(), recent) - first) + Math.min(length, start + policy.block()) - Math.max(first, recent);
+        }
+        return keys;
     }
 
     private static long rows(int length, int window, int budget) {

@@ -1,6 +1,5 @@
 package org.dhsa.eval.policy;
 
-import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -18,7 +17,8 @@ public record PolicyKnob(String spec, String parameter, boolean falling, int ste
     private static final int SHARES = 1000;
 
     /// Policies whose parameter is a share; `-` before it where a smaller one reads more.
-    private static final Map<String, String> SHARE = new LinkedHashMap<>(Map.of("oracle-topp", "mass"));
+    private static final Map<String, String> SHARE = Map.of("oracle-topp", "mass", "xattention", "threshold", "flexprefill", "gamma",
+            "sample-attention", "alpha", "tactic", "p", "squeezed", "keep");
 
     /// @param length a budget of as many keys reads everything
     /// @return empty for a policy that has nothing to turn

@@ -5,8 +5,10 @@ import static org.dhsa.demo.PageTemplate.escape;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.dhsa.demo.PageTemplate;
@@ -26,17 +28,28 @@ public record EvalReport(List<TaskReport> tasks) {
     }
 
     public String html() {
-        Set<String> disclosure = new LinkedHashSet<>();
-        tasks.forEach(t -> disclosure.addAll(t.results().disclosure()));
         return PageTemplate.load(EvalReport.class, "report.html")
                 .text("task", tasks.stream().map(t -> t.results().task()).collect(Collectors.joining(", ")))
                 .text("headline", tasks.size() == 1 ? tasks.getFirst().headline() : "What is found, what is kept, what it costs")
                 .html("leads", tasks.stream().map(t -> "<p>" + (tasks.size() == 1 ? "" : "<b>" + escape(t.results().task()) + "</b>: ") + escape(t.lead()) + "</p>").collect(Collectors.joining()))
                 .html("notes", tasks.stream().flatMap(t -> t.notes().stream()).map(n -> "<p class=\"note\">" + escape(n) + "</p>").collect(Collectors.joining()))
-                .html("disclosure", disclosure.stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
+                .html("disclosure", disclosure().stream().map(s -> "<li>" + escape(s) + "</li>").collect(Collectors.joining()))
                 .html("sections", tasks.stream().map(this::sections).collect(Collectors.joining()))
                 .text("config", tasks.stream().map(t -> said(t.results())).collect(Collectors.joining(" ")))
                 .fill();
+    }
+
+    /// What must be said beside the numbers, each sentence once: with the names of its models where it is not true of all.
+    private List<String> disclosure() {
+        Map<String, Set<String>> models = new LinkedHashMap<>();
+        Set<String> all = new LinkedHashSet<>();
+        for (TaskReport task : tasks) {
+            task.results().config().path("models").forEach(model -> {
+                all.add(model.path("name").asText());
+                model.path("disclosure").forEach(s -> models.computeIfAbsent(s.asText(), t -> new LinkedHashSet<>()).add(model.path("name").asText()));
+            });
+        }
+        return models.entrySet().stream().map(e -> (e.getValue().size() == all.size() ? "" : String.join(", ", e.getValue()) + ": ") + e.getKey()).toList();
     }
 
     private String sections(TaskReport task) {

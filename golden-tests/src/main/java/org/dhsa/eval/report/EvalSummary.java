@@ -132,13 +132,9 @@ public final class EvalSummary {
             return visible == 0 ? Double.NaN : (double) read / visible;
         }
 
-        ObjectNode interval(Interval i) {
-            return Json.object().put("mean", NeedleTask.rounded(i.mean())).put("low", NeedleTask.rounded(i.low())).put("high", NeedleTask.rounded(i.high())).put("prompts", i.units());
-        }
-
         public ObjectNode json() {
             ObjectNode json = Json.object().put("model", model).put("setting", setting).put("budget", budget).put("policy", policy);
-            json.set("score", interval(score()));
+            json.set("score", NeedleTask.json(score()));
             return json.put("global_pairs_read", NeedleTask.rounded(share("global", u -> true)));
         }
     }

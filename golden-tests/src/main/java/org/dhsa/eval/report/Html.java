@@ -4,6 +4,7 @@ import static org.dhsa.demo.PageTemplate.escape;
 
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
 
 /// The few pieces that all sections are built of.
 final class Html {
@@ -17,11 +18,31 @@ final class Html {
         StringBuilder html = new StringBuilder("<div class=\"scroll\"><table class=\"numbers\"><tr>");
         head.forEach(h -> html.append("<th>").append(escape(h)).append("</th>"));
         html.append("</tr>");
-        for (List<String> row : rows) {
-            html.append("<tr>");
-            row.forEach(cell -> html.append("<td>").append(escape(cell)).append("</td>"));
-            html.append("</tr>");
+        rows.forEach(row -> html.append(row(row)));
+        return html.append("</table></div>").toString();
+    }
+
+    private static String row(List<String> cells) {
+        return cells.stream().map(cell -> "<td>" + escape(cell) + "</td>").collect(Collectors.joining("", "<tr>", "</tr>"));
+    }
+
+    /// A heading over one or more columns.
+    record Head(String title, List<String> columns) {}
+
+    /// As [#table], with headings over groups of columns.
+    static String grouped(List<Head> heads, List<List<String>> rows) {
+        StringBuilder html = new StringBuilder("<div class=\"scroll\"><table class=\"numbers\"><tr>");
+        for (Head head : heads) {
+            html.append("<th colspan=\"").append(head.columns().size()).append("\" class=\"group\">").append(escape(head.title())).append("</th>");
         }
+        html.append("</tr><tr>");
+        heads.forEach(h -> {
+            for (int c = 0; c < h.columns().size(); c++) {
+                html.append(c == 0 ? "<th class=\"group\">" : "<th>").append(escape(h.columns().get(c))).append("</th>");
+            }
+        });
+        html.append("</tr>");
+        rows.forEach(row -> html.append(row(row)));
         return html.append("</table></div>").toString();
     }
 

@@ -47,7 +47,7 @@ record NeedleReport(EvalSummary summary) implements TaskReport {
                 new Section("Length and depth", "Columns: tokens of the prompt. Rows: percent of the haystack before the needle. A cell is the mean score of its prompts, in percent.",
                         each(this::maps)),
                 new Section("Accuracy against budget", "Mean score with its 95 % bootstrap interval. The budget is nominal: keys that a query may read. "
-                        + "What was really read is in the tables below.", each((model, setting) -> new BudgetCurve(summary, model, setting).svg())),
+                        + "What was really read is in the tables below.", each((model, setting) -> "<div class=\"scroll\">" + new BudgetCurve(summary, model, setting).svg() + "</div>")),
                 new Section("Paired differences and what was read", "Differences are taken prompt by prompt, in percentage points with their 95 % bootstrap interval; where the interval "
                         + "holds 0 the run does not show which is better. NLL and KL in nats: of the right answer, and from dense attention. "
                         + "Pairs: share of the query-key pairs that dense attention reads, all heads, counted by the attention stages.", each(this::differences)),
@@ -141,8 +141,12 @@ record NeedleReport(EvalSummary summary) implements TaskReport {
         List<List<String>> rows = new ArrayList<>();
         for (int budget : summary.budgets()) {
             for (String policy : summary.policies()) {
+                boolean dense = policy.equals(Contenders.DENSE);
+                if (dense && budget != summary.budgets().getFirst()) {
+                    continue;
+                }
                 EvalSummary.Group group = summary.group(model, setting, budget, policy);
-                List<String> row = new ArrayList<>(List.of(policy + ", " + budget));
+                List<String> row = new ArrayList<>(List.of(dense ? policy : policy + ", " + budget));
                 summary.lengths().forEach(l -> row.add(Html.share(group.share("global", u -> u.path("length").asInt() == l))));
                 rows.add(row);
             }

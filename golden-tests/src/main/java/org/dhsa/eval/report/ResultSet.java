@@ -7,7 +7,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -93,13 +92,5 @@ public record ResultSet(JsonNode config, Map<String, JsonNode> units) {
 
     public List<Integer> lengths() {
         return ints("lengths");
-    }
-
-    /// What must be said beside the numbers, once for each sentence.
-    public Set<String> disclosure() {
-        Set<String> said = new LinkedHashSet<>();
-        config.path("models").forEach(m -> m.path("disclosure").forEach(s -> said.add(
-                (m.path("disclosure").size() > 1 && config.path("models").size() > 1 ? m.path("name").asText() + ": " : "") + s.asText())));
-        return said;
     }
 }

@@ -170,7 +170,7 @@ record ScoresReport(EvalSummary summary) implements TaskReport {
         ArrayNode rows = json.withArray("accuracy");
         for (EvalSummary.Group group : summary.groups()) {
             ObjectNode row = group.json();
-            row.set("score", group.interval(mean(group, u -> true)));
+            row.set("score", NeedleTask.json(mean(group, u -> true)));
             ObjectNode byTask = row.putObject("tasks");
             tasks().stream().filter(task -> !group.scores(of(task)).isEmpty()).forEach(task -> byTask.put(task, NeedleTask.rounded(Interval.of(group.scores(of(task))).mean())));
             rows.add(row);

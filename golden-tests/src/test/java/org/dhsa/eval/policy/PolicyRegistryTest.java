@@ -11,6 +11,8 @@ import org.dhsa.policy.BlockTopKPolicy;
 import org.dhsa.policy.ChunkScoring;
 import org.dhsa.policy.ChunkSource;
 import org.dhsa.policy.DhsaPolicy;
+import org.dhsa.policy.FlexPrefillPolicy;
+import org.dhsa.policy.MInferenceVerticalSlashPolicy;
 import org.dhsa.policy.OraclePolicy;
 import org.dhsa.policy.StreamingPolicy;
 import org.junit.jupiter.api.Test;
@@ -47,6 +49,10 @@ class PolicyRegistryTest {
         assertThat(PolicyRegistry.create("sliding:window=9", SENTENCES)).isEqualTo(new StreamingPolicy(0, 9, 1));
         assertThat(PolicyRegistry.create("block-topk:budget=96,block=32,heads=each", SENTENCES)).isEqualTo(new BlockTopKPolicy(32, 96, false));
         assertThat(PolicyRegistry.create("oracle-block:budget=64", SENTENCES)).isEqualTo(OraclePolicy.block(8, 64));
+        assertThat(PolicyRegistry.create("flexprefill:gamma=0.8,tau=0.2,min_budget=32,max_budget=64,block_size=16,profile=upstream", SENTENCES))
+                .isEqualTo(new FlexPrefillPolicy(0.8, 0.2, 32, 64, 16, Profile.UPSTREAM));
+        assertThat(PolicyRegistry.create("minference-vertical-slash:vertical_size=30,slash_size=50", SENTENCES))
+                .isEqualTo(new MInferenceVerticalSlashPolicy(30, 50, 64, 10, Profile.CORRECTED));
         DhsaPolicy dhsa = (DhsaPolicy) PolicyRegistry.create("dhsa:budget=200,block=20,local=5,sinks=3,chunking=fixed-32,aggregation=sum,nms=4,beta=2", SENTENCES);
         assertThat(dhsa.chunks()).isEqualTo(new ChunkSource.Fixed(32));
         assertThat(dhsa.scoring()).isEqualTo(ChunkScoring.SUM);
@@ -70,7 +76,20 @@ class PolicyRegistryTest {
         assertThat(PolicyRegistry.withBudget("sliding:block=4", 64)).isEqualTo("sliding:block=4,window=64");
         assertThat(PolicyRegistry.withBudget("streaming:sinks=8", 64)).isEqualTo("streaming:sinks=8,window=56");
         assertThat(PolicyRegistry.withBudget("dhsa:budget=1,chunking=fixed-16", 64)).isEqualTo("dhsa:budget=64,chunking=fixed-16");
+        assertThat(PolicyRegistry.withBudget("minference-a-shape", 64)).isEqualTo("minference-a-shape:n_init=12,n_local=52");
+        assertThat(PolicyRegistry.withBudget("minference-vertical-slash", 70)).isEqualTo("minference-vertical-slash:vertical_size=10,slash_size=60");
+        assertThat(PolicyRegistry.withBudget("minference-block-sparse", 64)).isEqualTo("minference-block-sparse:block_size=8,top_k=8");
+        assertThat(PolicyRegistry.withBudget("flexprefill", 64)).isEqualTo("flexprefill:max_budget=32,min_budget=32");
+        assertThat(PolicyRegistry.withBudget("xattention", 64)).as("a share of the mass").isEqualTo("xattention");
         assertThatIllegalArgumentException().isThrownBy(() -> PolicyRegistry.withBudget("dense", 0)).withMessage("the budget must be positive, was 0");
+    }
+
+    /// A share is turned where a method has no budget of keys.
+    @Test
+    void sharesAreTurnedToo() {
+        assertThat(PolicyKnob.of("tactic:cluster=8", 256).orElseThrow().at(250)).isEqualTo("tactic:cluster=8,p=0.250");
+        assertThat(PolicyKnob.of("squeezed", 256).orElseThrow().at(1000)).isEqualTo("squeezed:keep=1.000");
+        assertThat(PolicyKnob.of("quest", 256).orElseThrow().at(64)).isEqualTo("quest:budget=64");
     }
 
     @ParameterizedTest(name = "{0}")
@@ -99,6 +118,8 @@ class PolicyRegistryTest {
         "oracle-topp:mass=1.5 | a mass above 0 and at most 1",
         "oracle-topp:mass=much | mass must be a number, was much",
         "h2o:budget=16,window=8 | budget must exceed twice the window",
+        "xattention:stride=12 | stride must divide block_size, were 12 and 128",
+        "flexprefill:max_budget=512 | max_budget must be none or at least min_budget, were 512 and 1024",
         "snapkv:budget=64,kernel=4 | kernel must be odd, was 4"})
     void whatIsWrongIsNamed(String spec, String message) {
         assertThatIllegalArgumentException().isThrownBy(() -> PolicyRegistry.create(spec, PolicyResources.NONE)).withMessageContaining(message);

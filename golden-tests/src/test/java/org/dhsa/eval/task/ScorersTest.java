@@ -65,6 +65,9 @@ class ScorersTest {
         assertThat(RougeL.f("w1 w2 w6 w7 w8. w1 w3 w8 w9 w5", "w1 w2 w3 w4 w5")).isCloseTo(2 * precision * recall / (precision + recall + 1e-8), within(1e-15));
         // a b a b is {a, b}: everything in common
         assertThat(RougeL.f("a b a b", "a b")).isCloseTo(1, within(1e-7));
+        assertThat(RougeL.f("a b", "a b a b")).isCloseTo(1, within(1e-7));
+        // of "y x" and "x y" the common word is x, of "y x" and "y" it is y: both. Had y been taken from the first pair, it would be one of two
+        assertThat(RougeL.f("x y. y", "y x")).isCloseTo(1, within(1e-7));
         // "one two three" against "three two one": one word in common; the blank after the full stop is a word of its own in the response
         assertThat(RougeL.f("one two\nthree. ", "three two one.")).isCloseTo(2 * (1.0 / 4) * (1.0 / 3) / (1.0 / 4 + 1.0 / 3 + 1e-8), within(1e-15));
         assertThat(RougeL.f("", "a")).isZero();

@@ -80,7 +80,7 @@ public final class XAttentionBlocks {
         }
 
         /// First group that a group of queries sees. **Quirk** where less than a group of padding is needed, an empty slice is taken for everything, and all
-        /// chunks before the query's own are masked.
+        /// chunks before the query's own are masked. Two recordings have it: `quirk_exact_multi_chunk` and `chunked_prefill_offset`.
         public int oldest(int queryGroup) {
             int padding = (length + chunkSize - 1) / chunkSize * chunkSize - length;
             int perChunk = chunkSize / stride;
