@@ -2,12 +2,21 @@
 
 `run(slug, inputs, config)` takes widened arrays (float64, int64) and gives {tensor name: array}.
 """
+from types import SimpleNamespace
+
 import numpy as np
 
 from stages import (boundary_prediction, chunk_representation, chunk_similarity, decoder_layer, dense_attention,
                     dhsa_attention, embedding, feed_forward, generation, lm_head, model as whole_model,
                     non_maximum_suppression, output_projection, qkv_projection, quirks, residual_add, rms_norm,
-                    rotary_embedding, sparse_attention, top_k_selection, upsampling)
+                    rotary_embedding, selection_policies, sparse_attention, top_k_selection, upsampling)
+
+POLICIES = "selection-policy"
+
+
+class NotCovered(Exception):
+    """The port does not compute this stage or this policy."""
+
 
 PREDICTOR_PREFIXES = ("enc.", "enc_ls.", "norm.", "pool.", "mlp.")
 
@@ -237,11 +246,34 @@ def run_generation(t, c):
     return out
 
 
+def run_selection_policy(t, c):
+    name = c["policy"].split(":")[0]
+    if not selection_policies.covered(name, c["parameters"]):
+        raise NotCovered(f"policy {c['policy']} is not computed here")
+    resources = SimpleNamespace(
+        layer=c["layer"], layers=c["numHiddenLayers"], window=c["slidingWindow"], ids=t.get("ids"),
+        sentence_ends=set(c.get("sentenceEndIds", ())), w=c.get("boundaryWindowSize", 4),
+        predictor=predictor_of(t, c), predictor_heads=c.get("predictorHeads") or 1)
+    rule = SimpleNamespace(scale=whole_model.attention_scale(c["queryPreAttnScalar"]), cap=c["attnLogitSoftcapping"],
+                           window=c["slidingWindow"])
+    lists, pairs, context = selection_policies.run(
+        name, c["parameters"], resources, t["query"], t["key"], t["value"], c["promptLength"], c["denseTail"], rule)
+    out = {"pairs": np.array(pairs, dtype=np.int64), "context": context}
+    if lists:
+        out.update({"lists": np.array([(x.head, x.start, x.end) for x in lists], dtype=np.int64),
+                    "selectedKeys": padded([x.keys for x in lists])})
+        if any(not np.isnan(x.threshold) for x in lists):
+            out.update({"threshold": np.array([x.threshold for x in lists]), "margin": np.array([x.margin for x in lists])})
+        if any(x.tied for x in lists):
+            out["tiedKeys"] = padded([x.tied for x in lists])
+    return out
+
+
 STAGES = {name[4:].replace("_", "-"): function for name, function in list(globals().items())
           if name.startswith("run_") and name != "run_chain"}
 
 
 def run(slug, inputs, config):
     if slug not in STAGES:
-        raise ValueError(f"stage {slug} is not known here; known: {', '.join(sorted(STAGES))}")
+        raise NotCovered(f"stage {slug} is not known here; known: {', '.join(sorted(STAGES))}")
     return STAGES[slug](inputs, config)

@@ -15,6 +15,7 @@ import os
 import sys
 
 import mutant_table
+import mutant_table_policies  # noqa: F401  adds its mutants to the table
 
 STAGES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "stages")
 

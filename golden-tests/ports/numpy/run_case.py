@@ -4,7 +4,7 @@
   python3 run_case.py CASE_FOLDER OUT_FILE [--mutant ID]
 
 Reads case.json and the inputs (or builds them from their seeds), computes every expected tensor, writes them under the
-same names. Exit 2 and no file if the case is broken.
+same names. Exit 2 and no file if the case is broken, 3 if the port does not compute it.
 """
 import os
 import sys
@@ -37,6 +37,9 @@ def main(arguments):
         outputs = contract.run(case.slug, case.inputs(), case.config)
         wanted = {name: outputs[name] for name in case.json["expected"] if name in outputs}
         safetensors_io.write(arguments[1], wanted)
+    except contract.NotCovered as reason:
+        print(f"{arguments[0]}: {reason}", file=sys.stderr)
+        return 3
     except (vectors.Broken, safetensors_io.FormatError, OSError, KeyError, ValueError, IndexError, TypeError) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 2

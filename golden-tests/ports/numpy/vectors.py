@@ -100,6 +100,10 @@ class Case:
         if len(parts) != 3:
             raise Broken(f"{path}: id {self.id} is not family/stage/case")
         self.family, self.slug, self.name = parts
+        self.row = f"{self.family} {self.slug}" if self.family == "policy" else self.slug
+        if self.family == "policy":
+            # the middle is a policy's name; all policies are one stage
+            self.slug = "selection-policy"
         self._files = {}
 
     def _stored(self, name, entry):

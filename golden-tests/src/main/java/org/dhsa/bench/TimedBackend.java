@@ -2,6 +2,7 @@ package org.dhsa.bench;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.List;
 import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
@@ -161,6 +162,11 @@ public final class TimedBackend implements Backend {
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
         return inner.keyRows(keys, from, to);
+    }
+
+    @Override
+    public Tensor join(List<Tensor> parts, String axis) {
+        return inner.join(parts, axis);
     }
 
     @Override

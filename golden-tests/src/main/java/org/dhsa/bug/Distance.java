@@ -14,10 +14,10 @@ import org.dhsa.tensor.Tensor;
 final class Distance {
 
     /// Results that list positions; rows are filled with −1.
-    private static final Set<String> LISTS = Set.of("selectedKeys", "selectedCounts", "accepted", "boundaries", "stepSelectedKeys", "stepBoundaries", "generated");
+    private static final Set<String> LISTS = Set.of("selectedKeys", "selectedCounts", "lists", "pairs", "accepted", "boundaries", "stepSelectedKeys", "stepBoundaries", "generated");
 
     /// Evidence that is derived from the inputs, and what a cache holds: no judgement rests on them.
-    private static final Set<String> NOT_JUDGED = Set.of("forcedKeys", "allowed", "threshold", "margin", "blocks", "cacheKey", "cacheValue", "cacheStart");
+    private static final Set<String> NOT_JUDGED = Set.of("forcedKeys", "allowed", "threshold", "margin", "tiedKeys", "blocks", "cacheKey", "cacheValue", "cacheStart");
 
     private static final double TIE = 1e-3;
 

@@ -1,11 +1,13 @@
 package org.dhsa.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,7 +19,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "ablate", mixinStandardHelpOptions = true, sortOptions = false,
         header = "Ablations of DHSA, one part changed at a time: chunks, aggregation, heads, query side, sharing.",
         description = {"", "Needle prompts as in eval niah. Every difference is paired: DHSA minus the variant, on the same prompts.", ""})
-final class EvalAblateCommand implements Callable<Integer> {
+final class EvalAblateCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 1024.")
     List<Integer> lengths = List.of(1024);
@@ -47,8 +49,13 @@ final class EvalAblateCommand implements Callable<Integer> {
     CommandSpec spec;
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         NeedlePlan plan = new NeedlePlan("ablate", lengths, depths, List.of(1), samples, Contenders.split(policies), budgets, settings, "all", options.seed);
-        return EvalNeedles.run(plan, options, null, spec.commandLine().getOut(), spec.commandLine().getErr());
+        return EvalNeedles.sweep(plan, options, null, err);
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        return EvalNeedles.run(this, spec, options);
     }
 }

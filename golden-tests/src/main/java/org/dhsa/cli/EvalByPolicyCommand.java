@@ -1,6 +1,5 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -9,12 +8,12 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
-import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.PromptSource;
 import org.dhsa.eval.ProsePrompts;
-import org.dhsa.eval.ResultLog;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
 import org.dhsa.eval.UnitRuns;
 import org.dhsa.weights.WeightsFormatException;
@@ -23,8 +22,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// What measures policy by policy on one backend: which prompts, models and policies, and where results go.
-abstract class EvalByPolicyCommand implements Callable<Integer> {
+/// What measures every policy on a prompt, one line of results for each: which prompts, models and policies, and where results go.
+abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
     Path haystack;
@@ -50,19 +49,13 @@ abstract class EvalByPolicyCommand implements Callable<Integer> {
     @Spec
     CommandSpec spec;
 
-    /// What is measured: its configuration, and the running of what the log does not hold yet.
-    interface Task {
-        ObjectNode config(String backend);
-
-        int run(ResultLog log, NeedleTask.Watcher watcher);
-    }
-
-    abstract Task task(UnitRuns units);
+    /// Makes the sweep of one prompt after the other.
+    abstract Sweep sweep(UnitRuns units);
 
     /// Percent of the haystack before the needle.
     abstract List<Integer> depths();
 
-    /// Lines for each prompt.
+    /// Cells for each prompt.
     int repeats() {
         return 1;
     }
@@ -71,34 +64,26 @@ abstract class EvalByPolicyCommand implements Callable<Integer> {
     void check() {}
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         check();
-        String name = spec.name();
-        PrintWriter out = spec.commandLine().getOut();
-        PrintWriter err = spec.commandLine().getErr();
-        NeedlePlan plan = new NeedlePlan(name, lengths, depths(), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(err);
+        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, depths(), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
+        EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
+            for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
+                EvalNeedles.saySizes(plan, model, options, err);
                 sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
-            Path file = options.file(name);
-            Task task = task(new UnitRuns(plan, models, sources, options.backends(), options.shard(), repeats()));
-            long begun = System.nanoTime();
-            try (Progress progress = Progress.on(err, options.json); ResultLog log = ResultLog.open(file, task.config(options.backend))) {
-                EvalNeedles.sayGoingOn(log, options, err);
-                Progress.Task line = progress.task(name);
-                int now = task.run(log, (done, of) -> line.at("run", done, of));
-                progress.clear();
-                EvalNeedles.report(file, now, (System.nanoTime() - begun) / 1e9, options, out);
-            }
-        } finally {
-            models.forEach(EvalModel::close);
+            return sweep(new UnitRuns(plan, setup, sources, repeats()));
+        } catch (Throwable e) {
+            setup.close();
+            throw e;
         }
-        return 0;
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        return EvalNeedles.run(this, spec, options);
     }
 }

@@ -12,8 +12,8 @@ import picocli.CommandLine.Spec;
         header = "Compares DHSA with other ways of choosing keys: needle tests, recall, costs, ablations.",
         description = {"", "Start with   ./dhsa eval quick   (minutes), then look at   out/eval/quick.html.",
             "Every run can be stopped and goes on where it was when the same command is given again.", ""},
-        subcommands = {EvalQuickCommand.class, EvalNiahCommand.class, EvalAblateCommand.class, EvalRecallCommand.class, EvalLatencyCommand.class,
-            EvalReportCommand.class, HelpCommand.class})
+        subcommands = {EvalQuickCommand.class, EvalNiahCommand.class, EvalAblateCommand.class, EvalFieldCommand.class, EvalRecallCommand.class, EvalLatencyCommand.class,
+            EvalRulerCommand.class, EvalLongbenchCommand.class, EvalReportCommand.class, HelpCommand.class})
 final class EvalCommand implements Runnable {
 
     @Mixin
@@ -24,6 +24,6 @@ final class EvalCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "eval needs to be told what to measure: quick, niah, ablate, recall, latency or report.");
+        throw new ParameterException(spec.commandLine(), "eval needs to be told what to measure: quick, niah, ablate, field, recall, latency, ruler, longbench or report.");
     }
 }

@@ -1,12 +1,10 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import java.util.Optional;
 import org.dhsa.bench.SystemInfo;
 import org.dhsa.eval.LatencyTask;
-import org.dhsa.eval.NeedleTask;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.UnitRuns;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -39,24 +37,13 @@ final class EvalLatencyCommand extends EvalByPolicyCommand {
     }
 
     @Override
-    Task task(UnitRuns units) {
+    Sweep sweep(UnitRuns units) {
         SystemInfo system = SystemInfo.of(Home.find().root(), Optional.empty());
-        LatencyTask latency = new LatencyTask(units, system.cpu() + ", " + system.cores() + (system.cores() == 1 ? " core" : " cores") + ", JDK " + system.jdk() + deviceOf());
-        return new Task() {
-            @Override
-            public ObjectNode config(String backend) {
-                return latency.config(backend);
-            }
-
-            @Override
-            public int run(ResultLog log, NeedleTask.Watcher watcher) {
-                return latency.run(log, watcher);
-            }
-        };
+        return new LatencyTask(units, system.cpu() + ", " + system.cores() + (system.cores() == 1 ? " core" : " cores") + ", JDK " + system.jdk() + device());
     }
 
-    /// The device of a backend that has one, from its own description.
-    private String deviceOf() {
+    /// The device of a backend that has one, in its own words.
+    private String device() {
         return Backends.describe(options.backend).filter(d -> options.backend.equals("opencl")).map(d -> ", device " + d).orElse("");
     }
 }

@@ -6,59 +6,66 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
+import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.PromptSource;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
 import org.dhsa.eval.report.EvalReport;
 import org.dhsa.eval.report.TaskReport;
 import org.dhsa.weights.WeightsFormatException;
+import picocli.CommandLine.Model.CommandSpec;
 
-/// Runs a needle plan, from the command line's point of view: opens models, goes on with an earlier file, shows progress, says what came out.
+/// What the commands of needle tests share: makes the sweep, and says what came out.
 final class EvalNeedles {
 
     private EvalNeedles() {}
 
     /// @param haystack folder of prose, null for the toy language
-    static int run(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter out, PrintWriter err) throws IOException, WeightsFormatException {
-        options.workerCount();
-        options.shard();
-        options.requireBackend();
-        List<EvalModel> models = options.open(err);
+    static Sweep sweep(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
+        EvalSetup setup = options.setup(err);
         try {
             List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : models) {
+            for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
+                saySizes(plan, model, options, err);
                 sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
-            Path file = options.file(plan.task());
-            NeedleTask task = new NeedleTask(plan, models, sources, options.backends(), options.shard(), options.workerCount());
-            long begun = System.nanoTime();
-            try (Progress progress = Progress.on(err, options.json); ResultLog log = ResultLog.open(file, task.config(options.backend))) {
-                sayGoingOn(log, options, err);
-                Progress.Task line = progress.task(plan.task());
-                int now = task.run(log, (done, of) -> line.at("prompt", done, of));
-                progress.clear();
-                report(file, now, (System.nanoTime() - begun) / 1e9, options, out);
-            }
-        } finally {
-            models.forEach(EvalModel::close);
+            return new NeedleTask(plan, setup, sources);
+        } catch (Throwable e) {
+            setup.close();
+            throw e;
         }
-        return 0;
     }
 
-    static void sayGoingOn(ResultLog log, EvalOptions options, PrintWriter err) {
-        if (!log.results().isEmpty() && !options.json) {
-            err.println("Going on with " + log.file() + ": " + log.results().size() + " prompts are there.");
+    /// Says which sizes a real model is measured with, where they come from a default.
+    static void saySizes(NeedlePlan plan, EvalModel model, EvalOptions options, PrintWriter err) {
+        if (!options.json) {
+            Contenders.sizes(plan, model).forEach(err::println);
             err.flush();
         }
     }
 
-    /// The page beside the results, and what came out in short.
-    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    /// Names the first broken lines of a file and counts them; the rest goes on.
+    static void warnOfBroken(List<String> broken, PrintWriter err) {
+        broken.stream().limit(10).forEach(line -> err.println("warning: " + line + "; left out"));
+        if (!broken.isEmpty()) {
+            err.println("warning: " + broken.size() + (broken.size() == 1 ? " broken line is" : " broken lines are") + " left out.");
+            err.flush();
+        }
+    }
+
+    static int run(SweepCommand command, CommandSpec spec, EvalOptions options) throws IOException, WeightsFormatException {
+        SweepRun run = SweepRun.of(command, spec, options, "prompt");
+        report(run.file(), run.now(), run.seconds(), options, spec.commandLine().getOut());
+        return 0;
+    }
+
+    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
         int prompts = summary.results().units().size();

@@ -1,12 +1,14 @@
 package org.dhsa.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,7 +23,7 @@ import picocli.CommandLine.Spec;
             "With --haystack DIR the published protocol is followed: prose as haystack, its needle and prompt template, 30 new tokens,",
             "score = share of the answer's words that the response holds. Use it with a real Gemma 2:",
             "", "  ./dhsa eval niah --model DIR --haystack DIR --lengths 1000,2000,4000 --budgets 1024 --settings authors", ""})
-final class EvalNiahCommand implements Callable<Integer> {
+final class EvalNiahCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
     Path haystack;
@@ -63,8 +65,13 @@ final class EvalNiahCommand implements Callable<Integer> {
     CommandSpec spec;
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         NeedlePlan plan = new NeedlePlan("niah", lengths, depths, needles, samples, Contenders.split(policies), budgets, settings, layers, options.seed);
-        return EvalNeedles.run(plan, options, haystack, spec.commandLine().getOut(), spec.commandLine().getErr());
+        return EvalNeedles.sweep(plan, options, haystack, err);
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        return EvalNeedles.run(this, spec, options);
     }
 }

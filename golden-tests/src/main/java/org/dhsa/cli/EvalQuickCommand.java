@@ -1,10 +1,12 @@
 package org.dhsa.cli;
 
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.dhsa.eval.NeedlePlan;
 import org.dhsa.eval.Setting;
+import org.dhsa.eval.Sweep;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,7 +18,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "quick", mixinStandardHelpOptions = true, sortOptions = false,
         header = "The whole comparison in minutes: six policies, four lengths, five depths, two budgets, both small models, both settings.",
         description = {"", "With --samples 2 this is the run behind docs/findings.md. Its prompts are fixed by the seed; the same command gives the same results.", ""})
-final class EvalQuickCommand implements Callable<Integer> {
+final class EvalQuickCommand implements Callable<Integer>, SweepCommand {
 
     static final List<Integer> LENGTHS = List.of(256, 512, 1024, 2048);
     static final List<Integer> DEPTHS = List.of(0, 25, 50, 75, 100);
@@ -39,8 +41,13 @@ final class EvalQuickCommand implements Callable<Integer> {
     CommandSpec spec;
 
     @Override
-    public Integer call() throws IOException, WeightsFormatException {
+    public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, Setting.USUAL, "all", options.seed);
-        return EvalNeedles.run(plan, options, null, spec.commandLine().getOut(), spec.commandLine().getErr());
+        return EvalNeedles.sweep(plan, options, null, err);
+    }
+
+    @Override
+    public Integer call() throws IOException, WeightsFormatException {
+        return EvalNeedles.run(this, spec, options);
     }
 }

@@ -1,10 +1,8 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
-import org.dhsa.eval.NeedleTask;
 import org.dhsa.eval.RecallTask;
-import org.dhsa.eval.ResultLog;
+import org.dhsa.eval.Sweep;
 import org.dhsa.eval.UnitRuns;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -21,11 +19,6 @@ final class EvalRecallCommand extends EvalByPolicyCommand {
     int rows;
 
     @Override
-    List<Integer> depths() {
-        return depths;
-    }
-
-    @Override
     void check() {
         if (rows <= 0) {
             throw new BadInput("--rows must be positive, was " + rows + ".");
@@ -33,18 +26,12 @@ final class EvalRecallCommand extends EvalByPolicyCommand {
     }
 
     @Override
-    Task task(UnitRuns units) {
-        RecallTask recall = new RecallTask(units, rows);
-        return new Task() {
-            @Override
-            public ObjectNode config(String backend) {
-                return recall.config(backend);
-            }
+    List<Integer> depths() {
+        return depths;
+    }
 
-            @Override
-            public int run(ResultLog log, NeedleTask.Watcher watcher) {
-                return recall.run(log, watcher);
-            }
-        };
+    @Override
+    Sweep sweep(UnitRuns units) {
+        return new RecallTask(units, rows);
     }
 }

@@ -119,10 +119,13 @@ final class GenerateCommand implements Callable<Integer> {
             };
             warmUp(backend, opened, ids.length, progress);
             Gemma2Forward forward = new Gemma2Forward(opened.config(), opened.weights(), backend, model.embeddingScale);
-            int tile = mode instanceof AttentionMode.Dense ? backend.promptTile(opened.config(), weightBytes(opened), ids.length, ids.length + maxNewTokens) : ids.length;
+            boolean inParts = mode instanceof AttentionMode.Dense;
+            int capacity = ids.length + maxNewTokens;
+            int tile = inParts ? backend.promptTile(opened.config(), weightBytes(opened), ids.length, capacity) : ids.length;
+            int rowTile = inParts ? tile : backend.rowTile(opened.config(), weightBytes(opened), ids.length, capacity);
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
             StringBuilder answer = new StringBuilder();
-            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers)), ids, tile, maxNewTokens,
+            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers), rowTile), ids, tile, maxNewTokens,
                     opened.config().eosTokenIds(), sampler, id -> {
                         progress.clear();
                         String piece = decoder.accept(id);

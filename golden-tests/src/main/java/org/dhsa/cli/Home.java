@@ -6,13 +6,15 @@ import java.nio.file.Path;
 /// Where the project's own data lie. `./dhsa` says so with `-Ddhsa.root`.
 public record Home(Path root) {
 
+    static final String TINY = "golden-tests/models/tiny-gemma2";
+
     public static Home find() {
         String stated = System.getProperty("dhsa.root");
         return new Home(Path.of(stated == null || stated.isBlank() ? "" : stated).toAbsolutePath().normalize());
     }
 
     public Path tinyModel() {
-        return required(root.resolve("golden-tests/models/tiny-gemma2"));
+        return required(root.resolve(TINY));
     }
 
     public Path recordings() {

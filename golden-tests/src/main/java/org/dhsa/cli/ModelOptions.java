@@ -30,11 +30,11 @@ final class ModelOptions {
             + "Default: one for each processor."})
     Integer threads;
 
-    @Option(names = "--kv", paramLabel = "TYPE", description = {"How keys and values are kept (backend optimized): f32 (default), or bf16 with half the memory, rounded."})
+    @Option(names = "--kv", paramLabel = "TYPE", description = {"How keys and values are kept (backends optimized and opencl): f32 (default), or bf16 with half the memory, rounded."})
     BackendOptions.KvType kv = BackendOptions.KvType.F32;
 
     @Option(names = "--max-device-memory", paramLabel = "SIZE", description = {"Most memory to use on a device (backend opencl): bytes, or with k, m or g, like 6g. The "
-            + "prompt is then read in parts that fit. Default: all the device has."})
+            + "prompt is then worked on in parts that fit. Default: all the device has."})
     String maxDeviceMemory;
 
     @Option(names = "--embedding-scale", paramLabel = "HOW", description = {"The factor sqrt(hidden size) of the embedding: exact, or bf16 (rounded, as a BF16 model multiplies). "
@@ -54,8 +54,8 @@ final class ModelOptions {
         if (threads != null && threads <= 0) {
             throw new BadInput("--threads must be positive, was " + threads + ".");
         }
-        if (kv == BackendOptions.KvType.BF16 && !name.equals(Backends.FAST)) {
-            throw new BadInput("--kv bf16 is there for the backend " + Backends.FAST + " only; " + name + " keeps keys and values as it computes. Leave --kv out, or take --backend "
+        if (kv == BackendOptions.KvType.BF16 && name.equals(Backends.DEFAULT)) {
+            throw new BadInput("--kv bf16 is there for the backends " + Backends.FAST + " and opencl; " + name + " keeps keys and values as it computes. Leave --kv out, or take --backend "
                     + Backends.FAST + ".");
         }
         return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv, maxDeviceMemory()));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -14,7 +15,9 @@ import org.dhsa.demo.Provenance;
 import org.dhsa.eval.policy.PolicyResources;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.EmbeddingScale;
+import org.dhsa.model.GateWeights;
 import org.dhsa.weights.BoundaryPredictorLoader;
+import org.dhsa.weights.GateLoader;
 import org.dhsa.weights.Gemma2Loader;
 import org.dhsa.weights.Gemma2Model;
 import org.dhsa.weights.Tokenizer;
@@ -24,7 +27,7 @@ import org.dhsa.weights.WeightsFormatException;
 ///
 /// @param weights first digits of the SHA-256 of what was read, so that results of changed weights are never mixed
 public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Optional<BoundaryPredictorWeights> predictor, EmbeddingScale scale, String weights,
-                        Provenance provenance, Set<Integer> sentenceEnds) implements AutoCloseable {
+                        Provenance provenance, Set<Integer> sentenceEnds, List<GateWeights> gates) implements AutoCloseable {
 
     private static final String PREDICTOR = "boundary_predictor.safetensors";
     /// Larger files are known by size and beginning: hashing a whole checkpoint would take longer than opening it.
@@ -33,6 +36,14 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
     /// @param tinyModel this project's model, to know it again
     /// @param predictorFile instead of the one in the folder
     public static EvalModel open(Path folder, Path tinyModel, Optional<Path> predictorFile, EmbeddingScale scale) throws IOException, WeightsFormatException {
+        return open(folder, tinyModel, predictorFile, List.of(), scale);
+    }
+
+    /// @param tinyModel     this project's model, to know it again
+    /// @param predictorFile instead of the one in the folder
+    /// @param gateFiles     gates of policies; each must fit the model
+    public static EvalModel open(Path folder, Path tinyModel, Optional<Path> predictorFile, List<Path> gateFiles, EmbeddingScale scale)
+            throws IOException, WeightsFormatException {
         Gemma2Model model = Gemma2Loader.load(folder);
         try {
             Path beside = folder.resolve(PREDICTOR);
@@ -50,6 +61,11 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
             if (file.isPresent()) {
                 hashes.append(hash(file.get()));
             }
+            List<GateWeights> gates = new ArrayList<>();
+            for (Path gate : gateFiles) {
+                gates.add(GateLoader.load(gate, model.config()));
+                hashes.append(hash(gate));
+            }
             Provenance provenance = Provenance.of(folder, tinyModel);
             String name = switch (provenance) {
                 case WITH_CHUNK_LOSS -> "tiny-gemma2";
@@ -57,7 +73,7 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
                 case OTHER -> folder.toAbsolutePath().normalize().getFileName().toString();
             };
             return new EvalModel(name, model, model.tokenizer(), predictor, scale, ProsePrompts.sha256(hashes.toString()).substring(0, 12), provenance,
-                    sentenceEnds(model.tokenizer()));
+                    sentenceEnds(model.tokenizer()), List.copyOf(gates));
         } catch (Throwable e) {
             model.close();
             throw e;
@@ -72,7 +88,7 @@ public record EvalModel(String name, Gemma2Model model, Tokenizer tokenizer, Opt
 
     /// What policies need of a model.
     PolicyResources resources() {
-        return new PolicyResources(predictor, sentenceEnds);
+        return new PolicyResources(predictor, sentenceEnds, gates);
     }
 
     /// Tokens that end a sentence: pieces that end with a full stop, an exclamation or a question mark.

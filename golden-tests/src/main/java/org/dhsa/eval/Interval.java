@@ -44,6 +44,30 @@ public record Interval(double mean, double low, double high, int units) {
         return new Interval(Arrays.stream(values).sum() / values.length, quantile(means, 0.025), quantile(means, 0.975), values.length);
     }
 
+    /// The mean of the means of several groups, as a benchmark's score over its tasks; units are resampled within their group.
+    ///
+    /// @param groups empty ones are left out
+    public static Interval ofMeans(List<List<Double>> groups) {
+        List<List<Double>> filled = groups.stream().filter(g -> !g.isEmpty()).toList();
+        if (filled.isEmpty()) {
+            return of(List.of());
+        }
+        Random random = new Random(SEED);
+        double[] means = new double[RESAMPLES];
+        for (int b = 0; b < RESAMPLES; b++) {
+            for (List<Double> group : filled) {
+                double sum = 0;
+                for (int i = 0; i < group.size(); i++) {
+                    sum += group.get(random.nextInt(group.size()));
+                }
+                means[b] += sum / group.size() / filled.size();
+            }
+        }
+        Arrays.sort(means);
+        double mean = filled.stream().mapToDouble(g -> g.stream().mapToDouble(Double::doubleValue).average().orElseThrow()).average().orElseThrow();
+        return new Interval(mean, quantile(means, 0.025), quantile(means, 0.975), filled.stream().mapToInt(List::size).sum());
+    }
+
     /// Linear between the two nearest ranks.
     private static double quantile(double[] sorted, double p) {
         double at = p * (sorted.length - 1);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
 import org.dhsa.eval.cost.CostModel;
 import org.dhsa.eval.cost.ModelShape;
@@ -19,7 +20,7 @@ import org.dhsa.generate.Probes;
 ///
 /// In every repetition each policy runs once, and the order turns by one, so that a policy is compared with another under the
 /// same conditions. Before the first repetition of a length each has run once untimed; that run is the one that is counted.
-public final class LatencyTask {
+public final class LatencyTask implements Sweep {
 
     private static final int NEW_TOKENS = 16;
     /// Keys and values are kept in F32.
@@ -32,30 +33,46 @@ public final class LatencyTask {
 
     /// @param machine processor and JDK, so that times of two machines are never put together
     public LatencyTask(UnitRuns units, String machine) {
-        this.units = units;
+        this.units = new UnitRuns(units.plan(), units.setup().alone(), units.sources(), units.repeats());
         this.machine = machine;
     }
 
-    public ObjectNode config(String backend) {
-        return units.config(backend).put("machine", machine).put("new_tokens", NEW_TOKENS);
+    @Override
+    public EvalSetup setup() {
+        return units.setup();
     }
 
-    /// @return how many repetitions were measured now
-    public int run(ResultLog log, NeedleTask.Watcher watcher) {
-        return units.run(log, watcher, (job, runs) -> {
-            List<UnitRuns.Contender> all = job.contenders();
-            for (UnitRuns.Contender contender : all) {
-                counted.computeIfAbsent(key(job, contender), k -> count(job, contender));
-            }
-            ObjectNode[] lines = new ObjectNode[all.size()];
-            for (int n = 0; n < all.size(); n++) {
-                int c = (n + job.repeat()) % all.size();
-                lines[c] = all.get(c).json();
-                lines[c].setAll(counted.get(key(job, all.get(c))));
-                timed(job, all.get(c).mode(), lines[c]);
-            }
-            List.of(lines).forEach(runs::add);
-        });
+    @Override
+    public ObjectNode config() {
+        return units.config().put("machine", machine).put("new_tokens", NEW_TOKENS);
+    }
+
+    @Override
+    public List<String> cells() {
+        return units.cells();
+    }
+
+    @Override
+    public boolean timed() {
+        return true;
+    }
+
+    @Override
+    public ObjectNode compute(int cell, Backend backend) {
+        UnitRuns.Job job = units.job(cell, backend);
+        List<UnitRuns.Contender> all = job.contenders();
+        for (UnitRuns.Contender contender : all) {
+            counted.computeIfAbsent(key(job, contender), k -> count(job, contender));
+        }
+        ObjectNode[] lines = new ObjectNode[all.size()];
+        for (int n = 0; n < all.size(); n++) {
+            int c = (n + job.repeat()) % all.size();
+            lines[c] = all.get(c).json();
+            lines[c].setAll(counted.get(key(job, all.get(c))));
+            timed(job, all.get(c).mode(), lines[c]);
+        }
+        job.line().putArray("runs").addAll(List.of(lines));
+        return job.line();
     }
 
     private static String key(UnitRuns.Job job, UnitRuns.Contender contender) {

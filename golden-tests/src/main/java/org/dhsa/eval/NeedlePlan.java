@@ -69,7 +69,7 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         }
     }
 
-    private void requireLengths(String model, int maxPositions) {
+    public void requireLengths(String model, int maxPositions) {
         for (int length : lengths) {
             if (length > maxPositions) {
                 throw new BadInput("--lengths: " + length + " tokens are more than the model " + model + " was made for (max_position_embeddings " + maxPositions

@@ -15,10 +15,16 @@ import java.util.Set;
 /// @param questionTokens tokens at the prompt's end that the authors' setting reads densely: the question and one more, as theirs
 /// @param answer         the right answer
 /// @param answerIds      the tokens that must all be right, empty when the answer is free text, judged by the words it holds
-public record NeedlePrompt(int length, int depth, int needles, int sample, String text, int[] ids, int questionTokens, String answer, int[] answerIds) {
+public record NeedlePrompt(int length, int depth, int needles, int sample, String text, int[] ids, int questionTokens, String answer, int[] answerIds) implements Prompt {
 
-    public boolean free() {
-        return answerIds.length == 0;
+    @Override
+    public int newTokens() {
+        return ProsePrompts.NEW_TOKENS;
+    }
+
+    @Override
+    public double score(String response) {
+        return overlap(response);
     }
 
     /// Share of the answer's different words that the response holds: the score of the published needle test.

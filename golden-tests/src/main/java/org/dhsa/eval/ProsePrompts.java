@@ -2,13 +2,11 @@ package org.dhsa.eval;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.stream.Stream;
 import org.dhsa.cli.BadInput;
 import org.dhsa.weights.Tokenizer;
 
@@ -32,25 +30,9 @@ public final class ProsePrompts implements PromptSource {
     /// @throws BadInput if there is no text
     public ProsePrompts(Tokenizer tokenizer, Path folder) throws IOException {
         this.tokenizer = tokenizer;
-        if (!Files.isDirectory(folder)) {
-            throw new BadInput("--haystack: " + folder + " is not a folder. Name one that holds .txt files.");
-        }
-        List<Path> paths;
-        try (Stream<Path> all = Files.list(folder)) {
-            paths = all.filter(p -> p.getFileName().toString().endsWith(".txt")).sorted().toList();
-        }
-        files = new java.util.ArrayList<>();
-        for (Path path : paths) {
-            String text = read(path).strip();
-            if (!text.isEmpty()) {
-                files.add(text);
-            }
-        }
-        if (files.isEmpty()) {
-            throw new BadInput("--haystack: the folder " + folder + " holds no text: " + (paths.isEmpty() ? "no file ends in .txt" : "its " + paths.size()
-                    + " .txt files are empty") + ". Put the prose there as .txt files (UTF-8), or leave the option away for the toy language.");
-        }
-        fingerprint = "prose " + sha256(String.join("\n", files)).substring(0, 12);
+        Prose prose = Prose.read(folder);
+        files = prose.files();
+        fingerprint = prose.fingerprint();
     }
 
     @Override
@@ -104,19 +86,11 @@ public final class ProsePrompts implements PromptSource {
         return end;
     }
 
-    private static String read(Path path) throws IOException {
-        try {
-            return Files.readString(path, StandardCharsets.UTF_8);
-        } catch (java.nio.charset.CharacterCodingException e) {
-            throw new BadInput("--haystack: " + path + " is not UTF-8 text. Convert it, or take it out of the folder.", e);
-        }
-    }
-
-    static String sha256(String text) {
+    public static String sha256(String text) {
         return sha256(text.getBytes(StandardCharsets.UTF_8));
     }
 
-    static String sha256(byte[] bytes) {
+    public static String sha256(byte[] bytes) {
         try {
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         } catch (NoSuchAlgorithmException e) {

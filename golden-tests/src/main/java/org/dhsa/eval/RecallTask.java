@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Collectors;
+import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
 import org.dhsa.eval.measure.AttentionWork;
 import org.dhsa.eval.measure.HeadMeasure;
@@ -15,26 +16,38 @@ import org.dhsa.eval.measure.MeasureProbe;
 /// rows, layer by layer and with global and local layers apart.
 ///
 /// @param rows most rows per head and layer that are looked at
-public record RecallTask(UnitRuns units, int rows) {
+public record RecallTask(UnitRuns units, int rows) implements Sweep {
 
     /// The measures by their names in result files.
     public static final List<String> MEASURES = List.of("recall", "mass", "regret", "output_error");
 
-    public ObjectNode config(String backend) {
-        return units.config(backend).put("rows", rows);
+    @Override
+    public EvalSetup setup() {
+        return units.setup();
     }
 
-    /// @return how many prompts were measured now
-    public int run(ResultLog log, NeedleTask.Watcher watcher) {
-        return units.run(log, watcher, (job, runs) -> {
-            for (UnitRuns.Contender contender : job.contenders()) {
-                if (!contender.dense()) {
-                    MeasureProbe probe = new MeasureProbe(job.forward().config(), rows);
-                    job.forward().open(contender.mode(), probe).prefill(job.prompt().ids());
-                    runs.add(line(contender, probe));
-                }
+    @Override
+    public ObjectNode config() {
+        return units.config().put("rows", rows);
+    }
+
+    @Override
+    public List<String> cells() {
+        return units.cells();
+    }
+
+    @Override
+    public ObjectNode compute(int cell, Backend backend) {
+        UnitRuns.Job job = units.job(cell, backend);
+        ArrayNode runs = job.line().putArray("runs");
+        for (UnitRuns.Contender contender : job.contenders()) {
+            if (!contender.dense()) {
+                MeasureProbe probe = new MeasureProbe(job.forward().config(), rows);
+                job.forward().open(contender.mode(), probe).prefill(job.prompt().ids());
+                runs.add(line(contender, probe));
             }
-        });
+        }
+        return job.line();
     }
 
     private static ObjectNode line(UnitRuns.Contender contender, MeasureProbe probe) {

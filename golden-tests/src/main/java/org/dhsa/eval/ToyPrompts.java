@@ -1,18 +1,10 @@
 package org.dhsa.eval;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.StreamSupport;
 import org.dhsa.cli.BadInput;
-import org.dhsa.cli.Json;
 import org.dhsa.weights.Tokenizer;
 
 /// Needle prompts in the language of the tiny models: paragraphs of one topic each, 3 to 8 sentences, with
@@ -22,15 +14,13 @@ import org.dhsa.weights.Tokenizer;
 /// trained on except by chance.
 public final class ToyPrompts implements PromptSource {
 
-    private static final Pattern WORD = Pattern.compile("\\{(\\w+)}");
     private static final int SHORTEST_SENTENCE = 12;
     /// Blank, five digits, full stop.
     private static final int ANSWER_TOKENS = 7;
 
     private final Tokenizer tokenizer;
     private final long seed;
-    private final JsonNode language;
-    private final List<String> topics;
+    private final ToyLanguage language = new ToyLanguage();
 
     /// One sentence and its paragraph.
     private record Line(int paragraph, String text) {}
@@ -38,13 +28,6 @@ public final class ToyPrompts implements PromptSource {
     public ToyPrompts(Tokenizer tokenizer, long seed) {
         this.tokenizer = tokenizer;
         this.seed = seed;
-        try (InputStream in = ToyPrompts.class.getResourceAsStream("toy-language.json")) {
-            this.language = Json.MAPPER.readTree(in);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        this.topics = new ArrayList<>();
-        language.path("topics").fieldNames().forEachRemaining(topics::add);
     }
 
     @Override
@@ -55,7 +38,7 @@ public final class ToyPrompts implements PromptSource {
     @Override
     public NeedlePrompt prompt(int length, int depth, int needles, int sample) {
         Random random = new Random(((seed * 1_000_003L + length) * 1_000_003L + depth) * 1_000_003L + needles * 10_007L + sample);
-        List<String> keys = strings(language.path("keys"));
+        List<String> keys = new ArrayList<>(language.keys());
         if (needles > keys.size()) {
             throw new BadInput("--needles: there are " + keys.size() + " keys in the toy language, " + needles + " were asked for.");
         }
@@ -65,9 +48,9 @@ public final class ToyPrompts implements PromptSource {
         for (int i = 0; i < needles; i++) {
             String value = String.valueOf(10_000 + random.nextInt(90_000));
             answer = i == 0 ? value : answer;
-            sentences.add(language.path("needle").asText().replace("{key}", keys.get(i)).replace("{value}", value));
+            sentences.add(language.needle(keys.get(i), value));
         }
-        String question = language.path("question").asText().replace("{key}", keys.getFirst());
+        String question = language.question(keys.getFirst());
         int questionTokens = tokenizer.encode("\n" + question).length;
         int room = length - questionTokens - ANSWER_TOKENS - 1 - sentences.stream().mapToInt(this::tokens).sum();
         if (room < 0) {
@@ -95,14 +78,11 @@ public final class ToyPrompts implements PromptSource {
         int left = room;
         String last = "";
         for (int paragraph = 0; left >= SHORTEST_SENTENCE; paragraph++) {
-            String topic;
-            do {
-                topic = topics.get(random.nextInt(topics.size()));
-            } while (topic.equals(last));
+            String topic = language.topic(last, random);
             last = topic;
             int sentences = 3 + random.nextInt(6);
             for (int s = 0; s < sentences; s++) {
-                String sentence = sentence(topic, random);
+                String sentence = language.sentence(topic, random);
                 int tokens = tokens(sentence);
                 if (tokens > left) {
                     return lines;
@@ -112,15 +92,6 @@ public final class ToyPrompts implements PromptSource {
             }
         }
         return lines;
-    }
-
-    private String sentence(String topic, Random random) {
-        JsonNode own = language.path("topics").path(topic);
-        String template = pick(own.path("sentences"), random);
-        return WORD.matcher(template).replaceAll(place -> {
-            JsonNode words = own.path("words").path(place.group(1));
-            return Matcher.quoteReplacement(pick(words.isMissingNode() ? language.path("common").path(place.group(1)) : words, random));
-        });
     }
 
     /// Needle n stands before sentence `round(depth * sentences)`, in that sentence's paragraph; at the very end it joins the last one.
@@ -150,13 +121,5 @@ public final class ToyPrompts implements PromptSource {
 
     private int tokens(String sentence) {
         return tokenizer.encode(" " + sentence).length;
-    }
-
-    private static String pick(JsonNode words, Random random) {
-        return words.get(random.nextInt(words.size())).asText();
-    }
-
-    private static List<String> strings(JsonNode array) {
-        return new ArrayList<>(StreamSupport.stream(array.spliterator(), false).map(JsonNode::asText).toList());
     }
 }

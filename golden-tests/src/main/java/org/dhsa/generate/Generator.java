@@ -28,12 +28,23 @@ public final class Generator {
         return run(session, prompt, prompt.length, maxNewTokens, stopIds, sampler, onToken);
     }
 
-    /// @param session a fresh one
-    /// @param promptTile tokens of the prompt to read at once; less than all only with dense attention
-    /// @param onToken told of every new token as soon as it is chosen
-    /// @throws NotANumberException if a logit is not finite
+    /// Greedy, with at least so many new tokens before a stop token may be chosen.
+    public static Result run(Gemma2Forward.Session session, int[] prompt, int maxNewTokens, int minNewTokens, List<Integer> stopIds) {
+        return run(session, prompt, prompt.length, maxNewTokens, minNewTokens, stopIds, Sampler.greedy(), id -> {});
+    }
+
     public static Result run(Gemma2Forward.Session session, int[] prompt, int promptTile, int maxNewTokens, List<Integer> stopIds,
                              Sampler sampler, IntConsumer onToken) {
+        return run(session, prompt, promptTile, maxNewTokens, 0, stopIds, sampler, onToken);
+    }
+
+    /// @param session a fresh one
+    /// @param promptTile tokens of the prompt to read at once; less than all only with dense attention
+    /// @param minNewTokens so many tokens are chosen among those that do not stop
+    /// @param onToken told of every new token as soon as it is chosen
+    /// @throws NotANumberException if a logit is not finite
+    private static Result run(Gemma2Forward.Session session, int[] prompt, int promptTile, int maxNewTokens, int minNewTokens, List<Integer> stopIds,
+                              Sampler sampler, IntConsumer onToken) {
         long start = System.nanoTime();
         int read = 0;
         for (; prompt.length - read > promptTile; read += promptTile) {
@@ -45,7 +56,7 @@ public final class Generator {
         double[] logits = promptLogits;
         boolean stopped = false;
         for (int n = 0; n < maxNewTokens && !stopped; n++) {
-            int id = sampler.next(logits);
+            int id = sampler.next(n < minNewTokens ? without(logits, stopIds) : logits);
             ids.add(id);
             onToken.accept(id);
             stopped = stopIds.contains(id);
@@ -55,6 +66,12 @@ public final class Generator {
         }
         return new Result(ids.build().toArray(), stopped, promptLogits, Duration.ofNanos(promptRead - start),
                 Duration.ofNanos(System.nanoTime() - promptRead));
+    }
+
+    private static double[] without(double[] logits, List<Integer> ids) {
+        double[] left = logits.clone();
+        ids.forEach(id -> left[id] = Double.NEGATIVE_INFINITY);
+        return left;
     }
 
     private static double[] finite(double[] logits, Gemma2Forward.Session session) {

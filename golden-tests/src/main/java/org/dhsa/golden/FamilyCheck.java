@@ -30,5 +30,15 @@ interface FamilyCheck {
             Map.entry("topk_attention", new TopKAttentionCheck()),
             Map.entry("merge_regions", new MergeRegionsCheck()),
             Map.entry("kv", new KvCheck()),
-            Map.entry("e2e", new EndToEndCheck()));
+            Map.entry("e2e", new EndToEndCheck()),
+            Map.entry("minference_vertical_slash", new VerticalSlashCheck()),
+            Map.entry("minference_block_sparse", new MInferenceBlockCheck()),
+            Map.entry("xattention", new XAttentionCheck()),
+            Map.entry("flexprefill", new FlexPrefillCheck()),
+            Map.entry("quest", new QuestCheck()),
+            Map.entry("snapkv", new SnapKvCheck()),
+            Map.entry("hub_maskers", new MaskChainCheck()),
+            Map.entry("icml_masks", new IcmlMasksCheck()),
+            Map.entry("seerattention_prefill", new SeerAttentionCheck()),
+            Map.entry("seerattention_decode", new SeerAttentionCheck()));
 }

@@ -1,5 +1,6 @@
 package org.dhsa.golden;
 
+import java.util.List;
 import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
@@ -137,6 +138,11 @@ class DelegatingBackend implements Backend {
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
         return good.keyRows(keys, from, to);
+    }
+
+    @Override
+    public Tensor join(List<Tensor> parts, String axis) {
+        return good.join(parts, axis);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.dhsa.opencl;
 
 import java.lang.ref.PhantomReference;
+import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.util.ArrayDeque;
 import java.util.HashSet;
@@ -26,6 +27,8 @@ final class BufferPool implements DeviceMemory, AutoCloseable {
     /// Sizes are rounded up to a multiple of this, so that near sizes share buffers.
     private static final long GRAIN = 256;
     private static final long COLLECT_AFTER = 512L << 20;
+    /// For a JVM whose collector may not be asked.
+    private static final long LONGEST_WAIT_MS = 2000;
 
     /// Bytes of poison on each side of a guarded buffer; a multiple of every device's alignment.
     private static final int GUARD = 4096;
@@ -35,7 +38,7 @@ final class BufferPool implements DeviceMemory, AutoCloseable {
     private final boolean guarded;
     private final long limit;
     private final String limitName;
-    private final ReferenceQueue<OpenClBuffer> gone = new ReferenceQueue<>();
+    private final ReferenceQueue<Object> gone = new ReferenceQueue<>();
     private final Set<Slot> all = new HashSet<>();
     private final TreeMap<Long, ArrayDeque<Slot>> free = new TreeMap<>();
     private long heldBytes;
@@ -91,10 +94,10 @@ final class BufferPool implements DeviceMemory, AutoCloseable {
         }
     }
 
-    private static final class Watch extends PhantomReference<OpenClBuffer> {
+    private static final class Watch extends PhantomReference<Object> {
         private final Slot slot;
 
-        Watch(OpenClBuffer buffer, ReferenceQueue<OpenClBuffer> queue, Slot slot) {
+        Watch(OpenClBuffer buffer, ReferenceQueue<Object> queue, Slot slot) {
             super(buffer, queue);
             this.slot = slot;
         }
@@ -135,7 +138,7 @@ final class BufferPool implements DeviceMemory, AutoCloseable {
     }
 
     private Slot make(long bytes) {
-        if (heldBytes + bytes > limit) {
+        for (int collections = 0; heldBytes + bytes > limit && collections < 2; collections++) {
             collect();
             Slot slot = reuse(bytes);
             if (slot != null) {
@@ -173,20 +176,35 @@ final class BufferPool implements DeviceMemory, AutoCloseable {
 
     private void takeBackUnused() {
         for (var watch = gone.poll(); watch != null; watch = gone.poll()) {
-            ((Watch) watch).slot.giveBack();
+            takeBack(watch);
         }
     }
 
-    /// Waits a moment for the collector's news, since they come from another thread.
+    /// Waits for the collector's news, which come from another thread. An object that nobody keeps is lost on purpose: news of it end the
+    /// waiting. News of one collection come in any order, but all before those of the next, so two calls miss nothing.
     private void collect() {
         lentSinceCollection = 0;
+        PhantomReference<Object> lost = new PhantomReference<>(new Object(), gone);
         System.gc();
+        long begun = System.nanoTime();
         try {
-            for (var watch = gone.remove(50); watch != null; watch = gone.remove(5)) {
-                ((Watch) watch).slot.giveBack();
+            for (long left = LONGEST_WAIT_MS; left > 0; left = LONGEST_WAIT_MS - (System.nanoTime() - begun) / 1_000_000) {
+                Reference<?> news = gone.remove(left);
+                if (news == lost) {
+                    break;
+                }
+                takeBack(news);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+        Reference.reachabilityFence(lost);
+        takeBackUnused();
+    }
+
+    private static void takeBack(Reference<?> news) {
+        if (news instanceof Watch watch) {
+            watch.slot.giveBack();
         }
     }
 

@@ -196,11 +196,26 @@ final class DeviceAttention {
         }
     }
 
+    /// Rows of heads where they lie, as floats or as bfloat16.
+    private record Rows(OpenClBuffer buffer, long offset, long stride, boolean bf16) {}
+
+    private boolean isBf16(Tensor tensor) {
+        return tensor instanceof DeviceBf16Tensor half && half.context() == context;
+    }
+
+    private Rows rows(Tensor tensor, boolean bf16) {
+        if (bf16 && tensor instanceof DeviceBf16Tensor half) {
+            return new Rows(half.buffer(), half.offset(), half.stride(), true);
+        }
+        DeviceTensor floats = DeviceTensor.of(context, tensor);
+        return new Rows(floats.buffer(), floats.offset(), floats.stride(), false);
+    }
+
     /// One attention call: its tensors on the device and its numbers.
     private final class Call {
         private final DeviceTensor query;
-        private final DeviceTensor key;
-        private final DeviceTensor value;
+        private final Rows key;
+        private final Rows value;
         private final AttentionRule rule;
         private final int heads;
         private final int groups;
@@ -214,8 +229,9 @@ final class DeviceAttention {
 
         Call(Tensor query, Tensor key, Tensor value, AttentionRule rule) {
             this.query = DeviceTensor.of(context, query);
-            this.key = DeviceTensor.of(context, key);
-            this.value = DeviceTensor.of(context, value);
+            boolean bf16 = isBf16(key) && isBf16(value);
+            this.key = rows(key, bf16);
+            this.value = rows(value, bf16);
             this.rule = rule;
             this.heads = query.shape().extent("heads");
             this.groups = heads / key.shape().extent("kvHeads");
@@ -229,6 +245,7 @@ final class DeviceAttention {
 
         Tunables tunables(String slug) {
             Map<String, Integer> defines = new HashMap<>(context.tuning().of(slug));
+            defines.put("KV_BF16", key.bf16 ? 1 : 0);
             defines.put("HEAD_DIM", headDim);
             defines.put("ONLINE", cap > 0 && cap <= LARGEST_CAP_WITHOUT_MAXIMUM ? 0 : 1);
             int tiling = defines.getOrDefault("TILING", 0);
@@ -238,8 +255,8 @@ final class DeviceAttention {
 
         private List<Object> views() {
             List<Object> views = new ArrayList<>();
-            for (DeviceTensor tensor : List.of(query, key, value)) {
-                views.addAll(List.of(tensor.buffer(), tensor.offset(), tensor.stride(), (long) headDim));
+            for (Rows rows : List.of(rows(query, false), key, value)) {
+                views.addAll(List.of(rows.buffer, rows.offset, rows.stride, (long) headDim));
             }
             return views;
         }

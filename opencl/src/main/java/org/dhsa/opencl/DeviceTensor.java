@@ -1,5 +1,6 @@
 package org.dhsa.opencl;
 
+import java.util.List;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -34,10 +35,13 @@ final class DeviceTensor implements Tensor {
         return new DeviceTensor(context, shape, buffer, 0, block(shape));
     }
 
-    /// The tensor itself if it lives here, or else its values rounded and uploaded.
+    /// The tensor itself if it lives here, widened if it is bfloat16, or else its values rounded and uploaded.
     static DeviceTensor of(OpenClContext context, Tensor tensor) {
         if (tensor instanceof DeviceTensor own && own.context == context) {
             return own;
+        }
+        if (tensor instanceof DeviceBf16Tensor half && half.context() == context) {
+            return half.wide();
         }
         double[] wide = tensor.toDouble().data();
         float[] narrow = new float[wide.length];
@@ -59,19 +63,28 @@ final class DeviceTensor implements Tensor {
 
     /// Rows of the first axis; no copy.
     DeviceTensor rows(int from, int to) {
-        Object[] axes = new Object[2 * shape.rank()];
-        for (int a = 0; a < shape.rank(); a++) {
-            axes[2 * a] = shape.name(a);
-            axes[2 * a + 1] = a == 0 ? to - from : shape.extent(a);
-        }
-        return new DeviceTensor(context, Shape.of(axes), buffer, offset + from * stride, stride);
+        return new DeviceTensor(context, shape.with(shape.name(0), to - from), buffer, offset + from * stride, stride);
     }
 
-    /// Rows of the second axis of `[kvHeads, keyLen, headDim]`; no copy.
+    /// Rows of the second axis of three, `[kvHeads, keyLen, headDim]` for instance; no copy.
     DeviceTensor keyRows(int from, int to) {
-        int headDim = shape.extent("headDim");
-        return new DeviceTensor(context, Shape.of("kvHeads", shape.extent("kvHeads"), "keyLen", to - from, "headDim", headDim), buffer,
-                offset + (long) from * headDim, stride);
+        return new DeviceTensor(context, shape.with(shape.name(1), to - from), buffer, offset + (long) from * shape.extent(2), stride);
+    }
+
+    /// Tensors that follow each other along the first or the second axis, copied together on the device.
+    static DeviceTensor join(OpenClContext context, List<Tensor> parts, String axis) {
+        DeviceTensor whole = allocate(context, parts.getFirst().shape().with(axis, parts.stream().mapToInt(p -> p.shape().extent(axis)).sum()));
+        boolean first = whole.shape.name(0).equals(axis);
+        if (!first && !whole.shape.name(1).equals(axis)) {
+            throw new IllegalArgumentException("tensors are joined along one of their first two axes, not along " + axis + " of " + whole.shape);
+        }
+        long at = 0;
+        for (Tensor part : parts) {
+            DeviceTensor from = of(context, part);
+            context.copyRows(from.buffer, from.offset, from.stride, whole.buffer, at, whole.stride, from.shape.extent(0), from.block());
+            at += first ? from.shape.elements() : from.block();
+        }
+        return whole;
     }
 
     private static long block(Shape shape) {

@@ -1,9 +1,11 @@
 package org.dhsa.opencl;
 
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.DeviceMemory;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
@@ -44,10 +46,17 @@ public final class OpenClBackend implements Backend {
     private final DeviceAttention attention;
     private final DeviceBoundaries boundaries;
     private final ReferenceBackend host = new ReferenceBackend();
+    private final boolean bf16Cache;
+
+    /// Takes the context over and closes it. The cache is FP32.
+    OpenClBackend(OpenClContext context) {
+        this(context, BackendOptions.KvType.F32);
+    }
 
     /// Takes the context over and closes it.
-    OpenClBackend(OpenClContext context) {
+    OpenClBackend(OpenClContext context, BackendOptions.KvType kv) {
         this.context = context;
+        this.bf16Cache = kv == BackendOptions.KvType.BF16;
         this.product = new MatrixProduct(context);
         this.rotaryEmbedding = new OpenClRotaryEmbedding(context);
         this.attention = new DeviceAttention(context);
@@ -155,22 +164,47 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public LayerCache newLayerCache(int kvHeads, int headDim, LayerKind kind) {
-        return new OpenClLayerCache(context, kvHeads, headDim, kind);
+        return new OpenClLayerCache(context, kvHeads, headDim, kind, bf16Cache);
     }
 
     /// What the weights and the cache leave, shared out among the tensors that live at once in a layer.
     @Override
     public int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
-        long kvRow = 2L * 4 * config.numKeyValueHeads() * config.headDim();
+        return tile(config, tokens, room(config, weightBytes, capacity));
+    }
+
+    /// The whole prompt's hidden states lie there up to three times (what goes in, the tiles of what comes out, and these joined) beside the
+    /// attention's results, or once beside the queries twice and the keys and values of the layer while its cache grows.
+    @Override
+    public int rowTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
+        long hidden = 4L * config.hiddenSize();
+        long queries = 4L * config.numAttentionHeads() * config.headDim();
+        long room = room(config, weightBytes, capacity);
+        // a prompt that fits as it is needs no tiles
+        return tile(config, tokens, room) == tokens ? tokens
+                : tile(config, tokens, room - tokens * Math.max(3 * hidden + queries, hidden + 2 * queries + 9 * kvRow(config) / 4));
+    }
+
+    /// Bytes of a key and a value.
+    private long kvRow(Gemma2Config config) {
+        return 2L * (bf16Cache ? 2 : 4) * config.numKeyValueHeads() * config.headDim();
+    }
+
+    /// Bytes that the weights and the cache leave.
+    private long room(Gemma2Config config, long weightBytes, int capacity) {
         long cache = 0;
         for (int l = 0; l < config.numHiddenLayers(); l++) {
             // a global layer grows by a quarter and is moved; a local one keeps up to two windows and what is being read
             long rows = config.layerKind(l) instanceof LayerKind.Local(int window) ? Math.min(capacity, 3L * window) : capacity;
-            cache += kvRow * (rows + rows / 4);
+            cache += kvRow(config) * (rows + rows / 4);
         }
-        long perToken = 4L * (8L * config.hiddenSize() + 3L * config.numAttentionHeads() * config.headDim() + 4L * config.numKeyValueHeads() * config.headDim());
         long limit = context.pool().limit();
-        long room = limit - limit / 16 - weightBytes - weightBytes / 16 - cache;
+        return limit - limit / 16 - weightBytes - weightBytes / 16 - cache;
+    }
+
+    /// Tokens whose tensors of a layer fit.
+    private static int tile(Gemma2Config config, int tokens, long room) {
+        long perToken = 4L * (8L * config.hiddenSize() + 3L * config.numAttentionHeads() * config.headDim() + 4L * config.numKeyValueHeads() * config.headDim());
         long fits = Math.max(MIN_TILE, room / perToken / MIN_TILE * MIN_TILE);
         return (int) Math.min(tokens, fits);
     }
@@ -182,7 +216,12 @@ public final class OpenClBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
-        return DeviceTensor.of(context, keys).keyRows(from, to);
+        return keys instanceof DeviceBf16Tensor half && half.context() == context ? half.keyRows(from, to) : DeviceTensor.of(context, keys).keyRows(from, to);
+    }
+
+    @Override
+    public Tensor join(List<Tensor> parts, String axis) {
+        return DeviceTensor.join(context, parts, axis);
     }
 
     @Override

@@ -50,17 +50,13 @@ public final class OpenClBackendProvider implements BackendProvider {
                 .orElse(refused[0] != null ? refused[0] : "defaults for a " + device.kind() + "; ./dhsa backends --tune measures this device");
     }
 
-    /// @throws IllegalArgumentException if keys and values are wanted in BF16: here they are FP32
     @Override
     public Backend open(BackendOptions options) {
-        if (options.kv() != BackendOptions.KvType.F32) {
-            throw new IllegalArgumentException("kv must be F32 for the backend " + OpenClBackend.NAME + ", was " + options.kv() + ": its cache is FP32");
-        }
         OpenClLibrary.Found found = OpenClLibrary.look();
         found.missing().ifPresent(missing -> {
             throw new OpenClException(missing.why() + ". What to do: " + missing.remedy());
         });
         OpenClDevice device = OpenClLibrary.choose(found.devices(), System.getProperty(OpenClLibrary.DEVICE_PROPERTY));
-        return new OpenClBackend(new OpenClContext(device, Tuning.of(device, why -> System.err.println("warning: " + why)), options.maxDeviceMemory()));
+        return new OpenClBackend(new OpenClContext(device, Tuning.of(device, why -> System.err.println("warning: " + why)), options.maxDeviceMemory()), options.kv());
     }
 }

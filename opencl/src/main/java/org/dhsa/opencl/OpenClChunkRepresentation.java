@@ -20,13 +20,14 @@ final class OpenClChunkRepresentation implements ChunkRepresentation {
 
     @Override
     public Output apply(Input in) {
-        DeviceTensor states = DeviceTensor.of(context, in.states());
+        DeviceBf16Tensor half = in.states() instanceof DeviceBf16Tensor own && own.context() == context ? own : null;
+        DeviceTensor floats = half == null ? DeviceTensor.of(context, in.states()) : null;
         Boundaries segments = in.segments();
-        int heads = states.shape().extent(0);
-        int headDim = states.shape().extent("headDim");
+        int heads = in.states().shape().extent(0);
+        int headDim = in.states().shape().extent("headDim");
         DeviceTensor chunks = DeviceTensor.allocate(context, Shape.of("chunks", segments.chunks(), "headDim", headDim));
-        context.program(PROGRAM, Map.of("MAX_POOLING", in.pooling() == Pooling.MAX ? 1 : 0)).kernel("chunk_representation")
-                .args(states.buffer(), states.offset(), states.stride(), heads, headDim, boundaries.starts(segments),
+        context.program(PROGRAM, Map.of("MAX_POOLING", in.pooling() == Pooling.MAX ? 1 : 0, "BF16", half == null ? 0 : 1)).kernel("chunk_representation")
+                .args(half == null ? floats.buffer() : half.buffer(), half == null ? floats.offset() : half.offset(), half == null ? floats.stride() : half.stride(), heads, headDim, boundaries.starts(segments),
                         boundaries.factors(segments, heads, in.pooling(), in.padTo()), boundaries.padded(segments, in.padTo()),
                         chunks.buffer(), segments.chunks())
                 .run(headDim, context.group(PROGRAM), segments.chunks(), 1);

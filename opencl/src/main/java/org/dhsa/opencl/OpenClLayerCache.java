@@ -5,7 +5,7 @@ import org.dhsa.model.LayerKind;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
-/// Keys and values of one layer on the device, `[kvHeads][capacity][headDim]` in FP32, with room to grow.
+/// Keys and values of one layer on the device, `[kvHeads][capacity][headDim]` in FP32 or BF16, with room to grow. Twin: `RollingLayerCache`.
 ///
 /// A local layer forgets lazily: what no query sees any more moves out of the way when as much again has piled up. Rows are
 /// never overwritten while a view may look at them: moving makes new buffers.
@@ -15,6 +15,7 @@ final class OpenClLayerCache implements LayerCache {
     private final int kvHeads;
     private final int headDim;
     private final LayerKind kind;
+    private final boolean bf16;
     private int capacity;
     private int start;
     private int length;
@@ -22,11 +23,12 @@ final class OpenClLayerCache implements LayerCache {
     private OpenClBuffer keys;
     private OpenClBuffer values;
 
-    OpenClLayerCache(OpenClContext context, int kvHeads, int headDim, LayerKind kind) {
+    OpenClLayerCache(OpenClContext context, int kvHeads, int headDim, LayerKind kind, boolean bf16) {
         this.context = context;
         this.kvHeads = kvHeads;
         this.headDim = headDim;
         this.kind = kind;
+        this.bf16 = bf16;
     }
 
     @Override
@@ -40,9 +42,17 @@ final class OpenClLayerCache implements LayerCache {
         }
         long to = (long) (start + length) * headDim;
         long stride = (long) capacity * headDim;
-        context.copyRows(k.buffer(), k.offset(), k.stride(), keys, to, stride, kvHeads, (long) rows * headDim);
-        context.copyRows(v.buffer(), v.offset(), v.stride(), values, to, stride, kvHeads, (long) rows * headDim);
+        store(k, keys, to, stride);
+        store(v, values, to, stride);
         length += rows;
+    }
+
+    private void store(DeviceTensor from, OpenClBuffer to, long at, long stride) {
+        if (bf16) {
+            DeviceBf16Tensor.rows(context, "round_rows", from.buffer(), from.offset(), from.stride(), to, at, stride, kvHeads, from.block());
+        } else {
+            context.copyRows(from.buffer(), from.offset(), from.stride(), to, at, stride, kvHeads, from.block());
+        }
     }
 
     private void move(int newCapacity) {
@@ -53,9 +63,16 @@ final class OpenClLayerCache implements LayerCache {
     }
 
     private OpenClBuffer moved(OpenClBuffer from, int newCapacity) {
-        OpenClBuffer to = context.allocateFloats((long) kvHeads * newCapacity * headDim);
-        if (length > 0) {
-            context.copyRows(from, (long) start * headDim, (long) capacity * headDim, to, 0, (long) newCapacity * headDim, kvHeads, (long) length * headDim);
+        long elements = (long) kvHeads * newCapacity * headDim;
+        OpenClBuffer to = bf16 ? context.pool().allocate(2 * elements) : context.allocateFloats(elements);
+        long at = (long) start * headDim;
+        long stride = (long) capacity * headDim;
+        long newStride = (long) newCapacity * headDim;
+        long count = (long) length * headDim;
+        if (length > 0 && bf16) {
+            DeviceBf16Tensor.rows(context, "copy_halves", from, at, stride, to, 0, newStride, kvHeads, count);
+        } else if (length > 0) {
+            context.copyRows(from, at, stride, to, 0, newStride, kvHeads, count);
         }
         return to;
     }
@@ -72,8 +89,12 @@ final class OpenClLayerCache implements LayerCache {
 
     private Tensor view(OpenClBuffer buffer) {
         Shape shape = Shape.of("kvHeads", kvHeads, "keyLen", length, "headDim", headDim);
-        return buffer == null ? DeviceTensor.allocate(context, shape)
-                : new DeviceTensor(context, shape, buffer, (long) start * headDim, (long) capacity * headDim);
+        if (buffer == null) {
+            return DeviceTensor.allocate(context, shape);
+        }
+        long at = (long) start * headDim;
+        long stride = (long) capacity * headDim;
+        return bf16 ? new DeviceBf16Tensor(context, shape, buffer, at, stride) : new DeviceTensor(context, shape, buffer, at, stride);
     }
 
     @Override

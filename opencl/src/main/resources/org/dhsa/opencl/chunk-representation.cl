@@ -5,7 +5,8 @@
  *
  * factor is 1 / (heads * tokens), times sqrt(tokens) where the norm is to be free of the length; the host works it out in FP64.
  *
- * Layout   x [heads, tokens, headDim], element (h, t, d) at xOffset + h * xHead + t * headDim + d (read); starts [chunks + 1] (read);
+ * Layout   x [heads, tokens, headDim], element (h, t, d) at xOffset + h * xHead + t * headDim + d, float or with
+ *          BF16 1 bfloat16 in 16 bits (read); starts [chunks + 1] (read);
  *          factor [chunks] (read); padded [chunks], 1 where zeros belong to the maximum (read); y [chunks, headDim] (overwritten).
  *          An empty chunk gives zeros.
  * Sums     heads, then tokens in runs of 64, then the runs: each chunk on its own, so a late one loses nothing to a prefix sum. No
@@ -19,9 +20,19 @@
 #ifndef MAX_POOLING
 #define MAX_POOLING 0
 #endif
+#ifndef BF16
+#define BF16 0
+#endif
+#if BF16
+#define STATE ushort
+#define WIDE(element) as_float((uint)(element) << 16)
+#else
+#define STATE float
+#define WIDE(element) (element)
+#endif
 #define RUN 64
 
-__kernel void chunk_representation(__global const float *x, long xOffset, long xHead, int heads, int headDim,
+__kernel void chunk_representation(__global const STATE *x, long xOffset, long xHead, int heads, int headDim,
         __global const int *starts, __global const float *factor, __global const int *padded, __global float *y, int chunks)
 {
     int d = get_global_id(0);
@@ -38,7 +49,7 @@ __kernel void chunk_representation(__global const float *x, long xOffset, long x
         for (int t = run; t < min(run + RUN, to); t++) {
             float token = 0;
             for (int h = 0; h < heads; h++) {
-                token += x[xOffset + h * xHead + (long)t * headDim + d];
+                token += WIDE(x[xOffset + h * xHead + (long)t * headDim + d]);
             }
             if (MAX_POOLING) {
                 result = fmax(result, token * scale);

@@ -9,8 +9,8 @@
 //
 // Layout, in elements; every tensor is a view with a start, a step per head and a step per row, last axis contiguous:
 //     query   [heads, queryLen, headDim]     q0 + h * qHead + i * qRow + d          read
-//     key     [kvHeads, keyLen, headDim]     k0 + g * kHead + r * kRow + d          read, r = j - keyStart
-//     value   [kvHeads, keyLen, headDim]     v0 + g * vHead + r * vRow + d          read
+//     key     [kvHeads, keyLen, headDim]     k0 + g * kHead + r * kRow + d          read, r = j - keyStart; float, or bf16 bits
+//     value   [kvHeads, keyLen, headDim]     v0 + g * vHead + r * vRow + d          read; as key
 //     context [heads, queryLen, headDim]     c0 + h * cHead + i * cRow + d          overwritten
 //     partial [heads, splits, headDim + 2]   weighted sum, maximum, sum of weights  dense_attention_single -> _combine
 //
@@ -48,6 +48,10 @@
 #ifndef TILING
 #define TILING 0
 #endif
+// 1: keys and values are bfloat16, 16 bits each, and are widened here. What FP32 gives for the widened values, bit for bit.
+#ifndef KV_BF16
+#define KV_BF16 0
+#endif
 // Keys whose logits are made, and turned into weights, together; a multiple of 16.
 #ifndef KEY_BLOCK
 #define KEY_BLOCK 64
@@ -74,10 +78,20 @@
 #define TILE_QUERIES (ROWS_PER_ITEM * TILE_ROWS)
 #endif
 
+#if KV_BF16
+#define KV ushort
+#define WIDE(element) as_float((uint)(element) << 16)
+#define WIDE16(from) as_float16(convert_uint16(vload16(0, from)) << (uint16)(16))
+#else
+#define KV float
+#define WIDE(element) (element)
+#define WIDE16(from) vload16(0, from)
+#endif
+
 #define VIEWS \
     __global const float *query, long q0, long qHead, long qRow, \
-    __global const float *key, long k0, long kHead, long kRow, \
-    __global const float *value, long v0, long vHead, long vRow
+    __global const KV *key, long k0, long kHead, long kRow, \
+    __global const KV *value, long v0, long vHead, long vRow
 
 // Scaled and capped logit. With a cap `scale` is the scale divided by it, rounded once by the host.
 #define CAPPED(dot, scale, cap) ((cap) > 0 ? (cap) * tanh((dot) * (scale)) : (dot) * (scale))
@@ -92,6 +106,22 @@
 #define CHANNELS 1
 #endif
 #define KEYS 8
+// Rows of a block of keys or values, as floats.
+#if KV_BF16
+#define ROWS __private
+#define WIDEN_ROWS(from, step, count) \
+    for (int i = 0; i < (count); i++) { \
+        const __global ushort *row = (from) + rows[i] * (step); \
+        for (int d = 0; d < HEAD_DIM; d++) { \
+            wide[i * HEAD_DIM + d] = WIDE(row[d]); \
+        } \
+    }
+#define ROW(from, step, i) (wide + (i) * HEAD_DIM)
+#else
+#define ROWS __global
+#define WIDEN_ROWS(from, step, count)
+#define ROW(from, step, i) ((from) + rows[i] * (step))
+#endif
 
 // One work-item, one tile: queries stand in the lanes, elements of keys and values are broadcast.
 __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
@@ -106,13 +136,16 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
     }
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
-    const __global float *keys = key + k0 + (head / groups) * kHead;
-    const __global float *values = value + v0 + (head / groups) * vHead;
+    const __global KV *keys = key + k0 + (head / groups) * kHead;
+    const __global KV *values = value + v0 + (head / groups) * vHead;
 
     float16 q[HEAD_DIM][2];     // [headDim, query]
     float16 out[HEAD_DIM][2];
     float16 weights[KEY_BLOCK][2];
     int rows[KEY_BLOCK];
+#if KV_BF16
+    float wide[KEY_BLOCK * HEAD_DIM];
+#endif
     int16 lowest[2], highest[2];
     float16 sum[2] = { (float16)(0.0f), (float16)(0.0f) };
 #if ONLINE
@@ -168,14 +201,15 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
             rows[i] = rows[n - 1];
         }
 
+        WIDEN_ROWS(keys, kRow, padded)
         for (int i = 0; i < n; i += KEYS) {
             float16 a[KEYS], b[KEYS];
-            const __global float *k[KEYS];
+            const ROWS float *k[KEYS];
             #pragma unroll
             for (int m = 0; m < KEYS; m++) {
                 a[m] = (float16)(0.0f);
                 b[m] = (float16)(0.0f);
-                k[m] = keys + rows[i + m] * kRow;
+                k[m] = ROW(keys, kRow, i + m);
             }
             for (int d = 0; d < HEAD_DIM; d++) {
                 const float16 qa = q[d][0];
@@ -239,6 +273,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
 #endif
         }
 
+        WIDEN_ROWS(values, vRow, n)
         for (int d = 0; d < HEAD_DIM; d += CHANNELS) {
             float16 a[CHANNELS], b[CHANNELS];
             #pragma unroll
@@ -247,7 +282,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
                 b[m] = out[d + m][1];
             }
             for (int i = 0; i < n; i++) {
-                const __global float *v = values + rows[i] * vRow + d;
+                const ROWS float *v = ROW(values, vRow, i) + d;
                 const float16 pa = weights[i][0];
                 const float16 pb = weights[i][1];
                 #pragma unroll
@@ -312,8 +347,8 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
     const __global float *queries = query + q0 + head * qHead + tile.x * qRow;
-    const __global float *keys = key + k0 + (head / groups) * kHead;
-    const __global float *values = value + v0 + (head / groups) * vHead;
+    const __global KV *keys = key + k0 + (head / groups) * kHead;
+    const __global KV *values = value + v0 + (head / groups) * vHead;
     __local float *stagedQueries = staging;                            // [DEPTH, query]
     __local float *stagedKeys = staging + DEPTH * QUERY_PITCH;         // [DEPTH, key]
     __local float *stagedValues = staging;                             // [key, channel]
@@ -373,7 +408,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
                 const int row = i / DEPTH;
                 const int d = d0 + i % DEPTH;
                 const int position = positions[row];
-                stagedKeys[(i % DEPTH) * KEY_PITCH + row] = position >= 0 && d < HEAD_DIM ? keys[(position - keyStart) * kRow + d] : 0.0f;
+                stagedKeys[(i % DEPTH) * KEY_PITCH + row] = position >= 0 && d < HEAD_DIM ? WIDE(keys[(position - keyStart) * kRow + d]) : 0.0f;
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int d = 0; d < DEPTH; d++) {
@@ -447,7 +482,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
             for (int i = item; i < VALUE_KEYS * PADDED_DIM; i += items) {
                 const int position = positions[k + i / PADDED_DIM];
                 const int d = i % PADDED_DIM;
-                stagedValues[i] = position >= 0 && d < HEAD_DIM ? values[(position - keyStart) * vRow + d] : 0.0f;
+                stagedValues[i] = position >= 0 && d < HEAD_DIM ? WIDE(values[(position - keyStart) * vRow + d]) : 0.0f;
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             for (int m = 0; m < VALUE_KEYS; m++) {
@@ -516,8 +551,8 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
-    const __global float *keys = key + k0 + (head / groups) * kHead;
-    const __global float *values = value + v0 + (head / groups) * vHead;
+    const __global KV *keys = key + k0 + (head / groups) * kHead;
+    const __global KV *values = value + v0 + (head / groups) * vHead;
     float weights[SPLIT];
     int rows[SPLIT];
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
@@ -528,16 +563,16 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
 #else
         rows[i] = first + from + i - keyStart;
 #endif
-        const __global float *k = keys + rows[i] * kRow;
+        const __global KV *k = keys + rows[i] * kRow;
         float16 lanes = (float16)(0.0f);
         for (int d = 0; d + 16 <= HEAD_DIM; d += 16) {
-            lanes = fma(vload16(0, q + d), vload16(0, k + d), lanes);
+            lanes = fma(vload16(0, q + d), WIDE16(k + d), lanes);
         }
         const float8 eight = lanes.lo + lanes.hi;
         const float4 four = eight.lo + eight.hi;
         float dot = (four.x + four.z) + (four.y + four.w);
         for (int d = HEAD_DIM / 16 * 16; d < HEAD_DIM; d++) {
-            dot = fma(q[d], k[d], dot);
+            dot = fma(q[d], WIDE(k[d]), dot);
         }
         weights[i] = CAPPED(dot, scale, cap);
     }
@@ -557,14 +592,14 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
     for (; d + 16 <= HEAD_DIM; d += 16) {
         float16 out = (float16)(0.0f);
         for (int i = 0; i < n; i++) {
-            out = fma((float16)(weights[i]), vload16(0, values + rows[i] * vRow + d), out);
+            out = fma((float16)(weights[i]), WIDE16(values + rows[i] * vRow + d), out);
         }
         vstore16(out, 0, to + d);
     }
     for (; d < HEAD_DIM; d++) {
         float out = 0.0f;
         for (int i = 0; i < n; i++) {
-            out = fma(weights[i], values[rows[i] * vRow + d], out);
+            out = fma(weights[i], WIDE(values[rows[i] * vRow + d]), out);
         }
         to[d] = out;
     }
@@ -587,8 +622,8 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
-    const __global float *keys = key + k0 + (head / groups) * kHead;
-    const __global float *values = value + v0 + (head / groups) * vHead;
+    const __global KV *keys = key + k0 + (head / groups) * kHead;
+    const __global KV *values = value + v0 + (head / groups) * vHead;
     __global float *to = partial + ((long)head * splits + run) * (HEAD_DIM + 2);
 
     for (int i = item; i < n; i += SINGLE_ITEMS) {
@@ -600,10 +635,10 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = item / 16; i < n; i += SINGLE_ITEMS / 16) {
-        const __global float *k = keys + rows[i] * kRow;
+        const __global KV *k = keys + rows[i] * kRow;
         float dot = 0.0f;
         for (int d = lane; d < HEAD_DIM; d += 16) {
-            dot = fma(q[d], k[d], dot);
+            dot = fma(q[d], WIDE(k[d]), dot);
         }
         products[i * 17 + lane] = dot;
     }
@@ -631,7 +666,7 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     for (int d = item; d < HEAD_DIM; d += SINGLE_ITEMS) {
         float out = 0.0f;
         for (int i = 0; i < n; i++) {
-            out = fma(weights[i], values[rows[i] * vRow + d], out);
+            out = fma(weights[i], WIDE(values[rows[i] * vRow + d]), out);
         }
         to[d] = out;
     }

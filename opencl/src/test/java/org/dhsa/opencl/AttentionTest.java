@@ -12,6 +12,7 @@ import java.util.function.Function;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
+import org.dhsa.model.LayerKind;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.stage.AttentionRule;
@@ -27,6 +28,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Dense and sparse attention on ugly sizes, as a CPU and as a GPU run them: right, the same bits for every work-group size,
@@ -256,6 +258,42 @@ class AttentionTest {
             for (int i = 0; i < expected.length; i++) {
                 assertThat(actual[i]).isCloseTo(expected[i], org.assertj.core.data.Offset.offset(2e-5));
             }
+        }
+    }
+
+    /// Widening is exact, so bfloat16 rows give, bit for bit, what the same values give as floats: a tile of queries, one query, with lists
+    /// and without.
+    @ParameterizedTest(name = "tiling {0}, headDim {1}")
+    @CsvSource({"0, 20", "2, 12"})
+    void bfloat16RowsGiveTheBitsOfTheSameFloats(int tiling, int headDim) {
+        SplittableRandom random = new SplittableRandom(headDim);
+        OpenClBackend backend = backends.get(tiling).getFirst();
+        OpenClLayerCache cache = new OpenClLayerCache(backend.context(), 2, headDim, new LayerKind.Local(150), true);
+        Qkv x = Qkv.one(random, 4, 2, 45, 170, headDim);
+        cache.append(x.key, x.value);
+        cache.trim();
+        Tensor key = cache.keys();
+        Tensor value = cache.values();
+        assertThat(key).isInstanceOf(DeviceBf16Tensor.class);
+        assertThat(key.toDouble().data()).as("something was rounded").isNotEqualTo(REFERENCE.keyRows(x.key, 20, 170).toDouble().data());
+        for (int queries : new int[] {1, 45}) {
+            Tensor query = Qkv.one(random, 4, 2, queries, 1, headDim).query;
+            QueryBlocks blocks = QueryBlocks.fixed(170, 170, 7);
+            List<BlockSelection> lists = blocks.blocks().stream().map(block -> {
+                int[] keys = IntStream.range(20, Math.max(21, block.end())).filter(k -> k % 3 != 0).toArray();
+                return new BlockSelection(keys, 0, keys.length, 0, 0, keys.length, new int[0]);
+            }).toList();
+            AttentionRule rule = new AttentionRule(0.3, OptionalDouble.of(50), new Visibility(150, false), 170 - queries, 20);
+            // programs that the other tests build too
+            AttentionRule listed = new AttentionRule(0.3, OptionalDouble.of(100), new Visibility(150, false), 170 - queries, 20);
+            assertThat(backend.denseAttention().apply(new DenseAttention.Input(query, key, value, rule)).context().toDouble().data())
+                    .as("dense, %s queries, %s", queries, backend.context().tuning())
+                    .isEqualTo(backend.denseAttention().apply(new DenseAttention.Input(query, key.toDouble(), value.toDouble(), rule)).context().toDouble().data());
+            KeySelection selection = new KeySelection(blocks, lists);
+            assertThat(backend.sparseAttention().apply(new SparseAttention.Input(query, key, value, selection, listed)).context().toDouble().data())
+                    .as("sparse, %s queries, %s", queries, backend.context().tuning())
+                    .isEqualTo(backend.sparseAttention().apply(new SparseAttention.Input(query, key.toDouble(), value.toDouble(), selection, listed)).context()
+                            .toDouble().data());
         }
     }
 

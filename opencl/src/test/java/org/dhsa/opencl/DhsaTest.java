@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
+import org.dhsa.model.LayerKind;
 import org.dhsa.model.Quirk;
 import org.dhsa.model.WeightTensor;
 import org.dhsa.optimized.OptimizedBackend;
@@ -99,6 +100,20 @@ class DhsaTest {
         }
     }
 
+    @Test
+    void chunksOfABf16CacheAreThoseOfTheSameFloats() {
+        SplittableRandom random = new SplittableRandom(5);
+        OpenClBackend backend = backends.getFirst();
+        OpenClLayerCache cache = new OpenClLayerCache(backend.context(), 3, 33, new LayerKind.Global(), true);
+        DoubleTensor keys = ThreeRungs.tensor(random, 1, "kvHeads", 3, "keyLen", 140, "headDim", 33);
+        cache.append(keys, keys);
+        for (Pooling pooling : Pooling.values()) {
+            Function<Tensor, double[]> chunks = states -> backend.chunkRepresentation()
+                    .apply(new ChunkRepresentation.Input(states, Boundaries.of(0, 1, 5, 90, 140), pooling, 0)).chunks().toDouble().data();
+            assertThat(chunks.apply(cache.keys())).as("%s", pooling).isEqualTo(chunks.apply(cache.keys().toDouble())).isNotEqualTo(chunks.apply(keys));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(ints = {1, 8, 31, 64, 80, 257})
     void chunkSimilarityAndUpsampling(int headDim) {
@@ -119,7 +134,7 @@ class DhsaTest {
         return ThreeRungs.weight(random, DType.BF16, scale, dims);
     }
 
-    private static BoundaryPredictorWeights predictor(String kind, SplittableRandom random, int window, int c) {
+    static BoundaryPredictorWeights predictor(String kind, SplittableRandom random, int window, int c, int heads) {
         Optional<WeightTensor> gate = kind.endsWith("gate") ? Optional.of(bf16(random, 1, 1, c)) : Optional.empty();
         int encoded = kind.equals("cnn") ? 11 : c;
         var mlp = new BoundaryPredictorWeights.DecisionMlp(bf16(random, 1 / Math.sqrt(encoded), 19, 4 * encoded + 1),
@@ -129,15 +144,15 @@ class DhsaTest {
                     bf16(random, 0.3, encoded), mlp);
         }
         if (kind.startsWith("stack")) {
-            var blocks = Stream.generate(() -> new BoundaryPredictorWeights.Stack.Block(selfAttention(random, c), norm(random, c))).limit(2).toList();
+            var blocks = Stream.generate(() -> new BoundaryPredictorWeights.Stack.Block(selfAttention(random, c, heads), norm(random, c))).limit(2).toList();
             return new BoundaryPredictorWeights.Stack(window, blocks, norm(random, c), gate, mlp);
         }
-        return new BoundaryPredictorWeights.Attention(window, selfAttention(random, c), norm(random, c), gate, mlp);
+        return new BoundaryPredictorWeights.Attention(window, selfAttention(random, c, heads), norm(random, c), gate, mlp);
     }
 
-    private static BoundaryPredictorWeights.SelfAttention selfAttention(SplittableRandom random, int c) {
+    private static BoundaryPredictorWeights.SelfAttention selfAttention(SplittableRandom random, int c, int heads) {
         double scale = 2 / Math.sqrt(c);
-        return new BoundaryPredictorWeights.SelfAttention(3, bf16(random, scale, 3 * c, c), bf16(random, 0.3, 3 * c), bf16(random, scale, c, c), bf16(random, 0.3, c));
+        return new BoundaryPredictorWeights.SelfAttention(heads, bf16(random, scale, 3 * c, c), bf16(random, 0.3, 3 * c), bf16(random, scale, c, c), bf16(random, 0.3, c));
     }
 
     private static BoundaryPredictorWeights.LayerNorm norm(SplittableRandom random, int c) {
@@ -148,7 +163,7 @@ class DhsaTest {
     @MethodSource("predictors")
     void boundaryPredictionFromOneTokenOn(String kind, int window) {
         SplittableRandom random = new SplittableRandom(window);
-        BoundaryPredictorWeights predictor = predictor(kind, random, window, 54);
+        BoundaryPredictorWeights predictor = predictor(kind, random, window, 54, 3);
         List<Tensor> keys = IntStream.of(1, 2, 2 * window - 1, 2 * window, 63, 64, 65, 130).<Tensor>mapToObj(length ->
                 ThreeRungs.tensor(random, 2, "kvHeads", 2, "keyLen", length, "headDim", 27)).toList();
         // all lengths are one tensor: over one logit or two the baseline's error is a matter of luck

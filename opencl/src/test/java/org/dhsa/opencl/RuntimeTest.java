@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
@@ -15,6 +16,8 @@ import org.dhsa.tensor.Shape;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Buffers, tensors, the cache, and what an error says.
 class RuntimeTest {
@@ -59,6 +62,20 @@ class RuntimeTest {
     }
 
     @Test
+    void partsAreJoinedOnTheDevice() {
+        DoubleTensor x = ramp(0, "heads", 3, "queryLen", 7, "headDim", 2);
+        DeviceTensor there = DeviceTensor.of(context, x);
+        long before = context.readBacks();
+        DeviceTensor along = DeviceTensor.join(context, List.of(there.keyRows(0, 3), there.keyRows(3, 4), there.keyRows(4, 7)), "queryLen");
+        DeviceTensor first = DeviceTensor.join(context, List.of(there.rows(0, 2), there.rows(2, 3)), "heads");
+        assertThat(context.readBacks()).isEqualTo(before);
+        assertThat(along.shape()).isEqualTo(x.shape());
+        assertThat(along.toDouble().data()).containsExactly(x.data());
+        assertThat(first.toDouble().data()).containsExactly(x.data());
+        assertThatThrownBy(() -> DeviceTensor.join(context, List.of(there), "headDim")).hasMessageContaining("not along headDim");
+    }
+
+    @Test
     void onlyLookingAtValuesIsAReadBack() {
         long before = context.readBacks();
         DeviceTensor x = DeviceTensor.of(context, ramp(0, "queryLen", 4, "modelDim", 3)).rows(1, 2);
@@ -67,28 +84,67 @@ class RuntimeTest {
         assertThat(context.readBacks()).isEqualTo(before + 1);
     }
 
-    /// Appending and forgetting in every order gives what the cache of the reference gives.
+    /// Nearest bfloat16, ties to the even one, worked out from the two neighbours.
+    private static double bf16(double value) {
+        int bits = Float.floatToRawIntBits((float) value);
+        float below = Float.intBitsToFloat(bits & 0xffff0000);
+        float above = Float.intBitsToFloat((bits & 0xffff0000) + 0x10000);
+        if (Double.isNaN(value) || Double.isInfinite(value) || value == below) {
+            return value;
+        }
+        // beyond the largest one the next would be 2^128
+        double next = Float.isInfinite(above) ? Math.copySign(0x1p128, above) : above;
+        double down = Math.abs(value - below);
+        double up = Math.abs(next - value);
+        return down < up || down == up && (bits & 0x10000) == 0 ? below : above;
+    }
+
     @Test
-    void theCacheKeepsWhatTheReferencesCacheKeeps() {
+    void aBf16CacheRoundsToNearestTiesToEven() {
+        float[] values = {0f, -0f, 1f, 1.00390625f, 1.01171875f, -1.00390626f, -1.01171874f, 3.3895314e38f, -3.3961775e38f, 1e-45f, 1e-40f, Float.NaN,
+            Float.intBitsToFloat(0x7f800001), Float.intBitsToFloat(0xffffffff), Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 3.4028235e38f, 0.1f, 3.1415927f};
+        DoubleTensor rows = DoubleTensor.zeros(Shape.of("kvHeads", 1, "keyLen", values.length, "headDim", 1));
+        java.util.Arrays.setAll(rows.data(), i -> values[i]);
+        OpenClLayerCache cache = new OpenClLayerCache(context, 1, 1, new LayerKind.Global(), true);
+        cache.append(rows, rows);
+        assertThat(cache.keys()).isInstanceOf(DeviceBf16Tensor.class);
+        assertThat(((DeviceBf16Tensor) cache.keys()).buffer().bytes()).as("16 bits an element, room for 64 rows").isEqualTo(2 * 64);
+        for (double[] kept : new double[][] {cache.keys().toDouble().data(), cache.values().toDouble().data()}) {
+            for (int i = 0; i < values.length; i++) {
+                assertThat(Float.floatToIntBits((float) kept[i])).as("%s became %s", values[i], kept[i]).isEqualTo(Float.floatToIntBits((float) bf16(values[i])));
+            }
+        }
+    }
+
+    /// Appending and forgetting in every order gives what the cache of the reference gives, rounded if it is to be.
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void theCacheKeepsWhatTheReferencesCacheKeeps(boolean bf16) {
         SplittableRandom random = new SplittableRandom(7);
         for (LayerKind kind : new LayerKind[] {new LayerKind.Global(), new LayerKind.Local(5), new LayerKind.Local(1)}) {
-            OpenClLayerCache cache = new OpenClLayerCache(context, 2, 3, kind);
+            OpenClLayerCache cache = new OpenClLayerCache(context, 2, 3, kind, bf16);
             var expected = new ReferenceBackend().newLayerCache(2, 3, kind);
             for (int step = 0; step < 40; step++) {
                 DoubleTensor k = ramp(random.nextInt(1000), "kvHeads", 2, "keyLen", 1 + random.nextInt(9), "headDim", 3);
                 DoubleTensor v = ramp(random.nextInt(1000), "kvHeads", 2, "keyLen", k.shape().extent("keyLen"), "headDim", 3);
                 cache.append(k, v);
-                expected.append(k, v);
+                expected.append(bf16 ? rounded(k) : k, bf16 ? rounded(v) : v);
                 if (random.nextInt(3) > 0) {
                     cache.trim();
                     expected.trim();
                 }
                 assertThat(cache.keys().toDouble().data()).containsExactly(expected.keys().toDouble().data());
                 assertThat(cache.values().toDouble().data()).containsExactly(expected.values().toDouble().data());
+                assertThat(DeviceTensor.of(context, new OpenClBackend(context).keyRows(cache.keys(), 1, cache.keys().shape().extent("keyLen"))).toDouble().data())
+                        .containsExactly(new ReferenceBackend().keyRows(expected.keys(), 1, expected.keys().shape().extent("keyLen")).toDouble().data());
                 assertThat(cache.firstPosition()).isEqualTo(expected.firstPosition());
                 assertThat(cache.endPosition()).isEqualTo(expected.endPosition());
             }
         }
+    }
+
+    private static DoubleTensor rounded(DoubleTensor x) {
+        return DoubleTensor.of(x.shape(), java.util.Arrays.stream(x.data()).map(RuntimeTest::bf16).toArray());
     }
 
     @Test

@@ -194,15 +194,13 @@ public final class OptimizedBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
+        Shape shape = keys.shape().with(keys.shape().name(1), to - from);
+        int headDim = shape.extent("headDim");
         if (keys instanceof Bf16Tensor half) {
-            int dim = half.shape().extent("headDim");
-            return new Bf16Tensor(Shape.of("kvHeads", half.shape().extent("kvHeads"), "keyLen", to - from, "headDim", dim),
-                    half.data(), half.offset() + from * dim, half.stride());
+            return new Bf16Tensor(shape, half.data(), half.offset() + from * headDim, half.stride());
         }
         FloatTensor all = FloatTensor.of(keys);
-        int headDim = all.shape().extent("headDim");
-        return new FloatTensor(Shape.of("kvHeads", all.shape().extent("kvHeads"), "keyLen", to - from, "headDim", headDim),
-                all.data(), all.offset() + from * headDim, all.stride());
+        return new FloatTensor(shape, all.data(), all.offset() + from * headDim, all.stride());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package org.dhsa.backend;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.dhsa.model.Gemma2Config;
@@ -21,6 +22,7 @@ import org.dhsa.stage.SparseAttention;
 import org.dhsa.stage.Stage;
 import org.dhsa.stage.TopKSelection;
 import org.dhsa.stage.Upsampling;
+import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Tensor;
 
 /// One way to compute every stage. The forward pass is written once over this interface and never names a backend.
@@ -78,19 +80,31 @@ public interface Backend extends AutoCloseable {
     /// Rows `from` (inclusive) to `to` (exclusive) of the first axis.
     Tensor rows(Tensor x, int from, int to);
 
-    /// Rows `from` to `to` of the second axis of `[kvHeads, keyLen, headDim]`.
+    /// Rows `from` to `to` of the second axis of three, `[kvHeads, keyLen, headDim]` or `[heads, queryLen, headDim]`.
     Tensor keyRows(Tensor keys, int from, int to);
+
+    /// Tensors that follow each other along one axis as one.
+    default Tensor join(List<Tensor> parts, String axis) {
+        return DoubleTensor.join(parts.stream().map(Tensor::toDouble).toList(), axis);
+    }
 
     /// Does beforehand what would make the first prompt slow; worth its second or two before long work only.
     default void warmUp() {}
 
     /// How many tokens of a prompt to read at once with dense attention, so that what is in between fits the memory there is.
-    /// DHSA reads the whole prompt at once.
     ///
     /// @param weightBytes bytes of the model's weights
     /// @param tokens      tokens of the prompt
     /// @param capacity    tokens of the prompt and of what will follow it
     default int promptTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
+        return tokens;
+    }
+
+    /// The same for a prompt that every layer must see whole, as DHSA does: how many rows of a layer to work on at once where no row
+    /// needs another one. Hidden states, queries, keys and values are whole.
+    ///
+    /// @see org.dhsa.forward.Gemma2Forward#open(org.dhsa.forward.AttentionMode, org.dhsa.forward.Probe, int)
+    default int rowTile(Gemma2Config config, long weightBytes, int tokens, int capacity) {
         return tokens;
     }
 

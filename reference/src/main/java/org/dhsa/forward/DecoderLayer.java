@@ -1,5 +1,7 @@
 package org.dhsa.forward;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
@@ -38,14 +40,43 @@ final class DecoderLayer {
         this.backend = backend;
     }
 
-    /// @param x `[queryLen, modelDim]`
-    Tensor apply(Tensor x, LayerCache cache, Attention attention, Probe probe) {
+    /// What needs no other row goes through the layer in tiles of rows; attention sees the whole. The tile changes no result beyond
+    /// rounding, and what is in between takes no more room than a tile of it.
+    ///
+    /// @param x    `[queryLen, modelDim]`
+    /// @param tile rows at a time
+    Tensor apply(Tensor x, LayerCache cache, Attention attention, Probe probe, int tile) {
+        int rows = x.shape().extent("queryLen");
         int start = cache.endPosition();
-        double eps = config.rmsNormEps();
-        double theta = config.ropeTheta();
+        Tensor context = attention.attend(layer,
+                inTiles(rows, tile, (from, to) -> project(backend.rows(x, from, to), start + from, cache, probe)), cache);
+        cache.trim();
+        return inTiles(rows, tile, (from, to) -> afterAttention(backend.rows(x, from, to), backend.keyRows(context, from, to), probe));
+    }
 
+    private interface Rows {
+        Tensor apply(int from, int to);
+    }
+
+    /// No tile is a single row, if it can be helped: some backends sum a single row in an order of its own.
+    private Tensor inTiles(int rows, int tile, Rows work) {
+        List<Tensor> parts = new ArrayList<>();
+        for (int from = 0, to; from < rows; from = to) {
+            to = rows - from <= tile + 1L ? rows : from + tile;
+            parts.add(work.apply(from, to));
+        }
+        return parts.size() == 1 ? parts.getFirst() : backend.join(parts, "queryLen");
+    }
+
+    /// Keys and values go to the cache.
+    ///
+    /// @param x     `[queryLen, modelDim]`
+    /// @param start position of its first row
+    /// @return query `[heads, queryLen, headDim]`
+    private Tensor project(Tensor x, int start, LayerCache cache, Probe probe) {
+        double theta = config.ropeTheta();
         Tensor normed = seen(probe, Stage.RMS_NORM, "input_layernorm",
-                backend.rmsNorm().apply(new RmsNorm.Input(x, weights.inputLayernorm(), eps)).normed());
+                backend.rmsNorm().apply(new RmsNorm.Input(x, weights.inputLayernorm(), config.rmsNormEps())).normed());
         QkvProjection.Output qkv = backend.qkvProjection().apply(
                 new QkvProjection.Input(normed, weights.qProj(), weights.kProj(), weights.vProj(), config.headDim()));
         seen(probe, Stage.QKV_PROJECTION, "q", qkv.query());
@@ -55,9 +86,14 @@ final class DecoderLayer {
         Tensor key = seen(probe, Stage.ROTARY_EMBEDDING, "k_rope",
                 backend.rotaryEmbedding().apply(new RotaryEmbedding.Input(qkv.key(), start, theta)).rotated());
         cache.append(key, seen(probe, Stage.QKV_PROJECTION, "v", qkv.value()));
+        return query;
+    }
 
-        Tensor context = attention.attend(layer, query, cache);
-        cache.trim();
+    /// @param x       `[queryLen, modelDim]`, what went into the layer
+    /// @param context `[heads, queryLen, headDim]`
+    /// @return `[queryLen, modelDim]`
+    private Tensor afterAttention(Tensor x, Tensor context, Probe probe) {
+        double eps = config.rmsNormEps();
         Tensor attended = seen(probe, Stage.OUTPUT_PROJECTION, "attn_output",
                 backend.outputProjection().apply(new OutputProjection.Input(context, weights.oProj())).hidden());
         Tensor postAttention = seen(probe, Stage.RMS_NORM, "post_attention_layernorm",

@@ -51,7 +51,14 @@ public final class Gemma2Forward {
     }
 
     public Session open(AttentionMode mode, Probe probe) {
-        return new Session(mode, probe);
+        return open(mode, probe, Integer.MAX_VALUE);
+    }
+
+    /// @param rowTile rows that a layer works on at once where no row needs another one: a prompt that attention must see whole then
+    ///                takes less memory. The probe sees such a tensor once per tile.
+    /// @throws IllegalArgumentException if `rowTile` is not positive
+    public Session open(AttentionMode mode, Probe probe, int rowTile) {
+        return new Session(mode, probe, rowTile);
     }
 
     /// One sequence: first the prompt, then token by token.
@@ -61,11 +68,16 @@ public final class Gemma2Forward {
         private final AttentionMode mode;
         private final DhsaAttention dhsa;
         private final PolicyAttention policy;
+        private final int rowTile;
         private int position;
 
-        private Session(AttentionMode mode, Probe probe) {
+        private Session(AttentionMode mode, Probe probe, int rowTile) {
+            if (rowTile <= 0) {
+                throw new IllegalArgumentException("rowTile must be positive, was " + rowTile);
+            }
             this.mode = mode;
             this.probe = probe;
+            this.rowTile = rowTile;
             this.dhsa = mode instanceof AttentionMode.Dhsa d ? new DhsaAttention(config, d, backend, probe) : null;
             this.policy = mode instanceof AttentionMode.Policy p ? new PolicyAttention(config, p, backend, probe, this::dense) : null;
             for (int l = 0; l < config.numHiddenLayers(); l++) {
@@ -104,12 +116,7 @@ public final class Gemma2Forward {
             if (position == 0) {
                 throw new IllegalStateException("there is no prompt yet: call prefill first");
             }
-            DecoderLayer.Attention attention = switch (mode) {
-                case AttentionMode.Dense() -> this::dense;
-                case AttentionMode.Dhsa d -> d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
-                case AttentionMode.Policy p -> policy::decode;
-            };
-            return head(run(new int[] {id}, attention));
+            return head(run(new int[] {id}, tokenAttention()));
         }
 
         /// One layer alone, on hidden states that the caller brings: the next rows of its sequence.
@@ -117,7 +124,7 @@ public final class Gemma2Forward {
         /// @param hidden `[queryLen, modelDim]`
         /// @return `[queryLen, modelDim]`
         public Tensor layer(int layer, Tensor hidden) {
-            return layers.get(layer).apply(hidden, caches.get(layer), promptAttention(), probe);
+            return layers.get(layer).apply(hidden, caches.get(layer), promptAttention(), probe, rowTile);
         }
 
         /// Attention of one layer alone, on the next rows of its sequence; the cache is trimmed afterwards.
@@ -127,11 +134,27 @@ public final class Gemma2Forward {
         /// @param value as key
         /// @return context `[heads, queryLen, headDim]`
         public Tensor attend(int layer, Tensor query, Tensor key, Tensor value) {
+            return attend(layer, query, key, value, promptAttention());
+        }
+
+        /// The same for one token after the prompt: query `[heads, 1, headDim]`, key and value `[kvHeads, 1, headDim]`.
+        public Tensor attendToken(int layer, Tensor query, Tensor key, Tensor value) {
+            return attend(layer, query, key, value, tokenAttention());
+        }
+
+        private Tensor attend(int layer, Tensor query, Tensor key, Tensor value, DecoderLayer.Attention attention) {
             LayerCache cache = caches.get(layer);
             cache.append(key, value);
-            Tensor context = promptAttention().attend(layer, query, cache);
+            Tensor context = attention.attend(layer, query, cache);
             cache.trim();
             return context;
+        }
+
+        /// Which prompt the rows of the next [#attend] are, for policies that look at the text. Does nothing in other modes.
+        public void announce(int[] promptIds) {
+            if (policy != null) {
+                policy.open(promptIds);
+            }
         }
 
         private Tensor prompt(int[] ids) {
@@ -155,12 +178,20 @@ public final class Gemma2Forward {
             };
         }
 
+        private DecoderLayer.Attention tokenAttention() {
+            return switch (mode) {
+                case AttentionMode.Dense() -> this::dense;
+                case AttentionMode.Dhsa d -> d.config().decode() == DhsaConfig.DecodeMode.DHSA ? dhsa::decode : this::dense;
+                case AttentionMode.Policy p -> policy::decode;
+            };
+        }
+
         /// Hidden states after the last layer, `[queryLen, modelDim]`.
         private Tensor run(int[] ids, DecoderLayer.Attention attention) {
             Tensor hidden = backend.embedding().apply(new Embedding.Input(ids, weights.embedTokens(), scale)).hidden();
             probe.tensor(Stage.EMBEDDING, Probe.NO_LAYER, "embeddings_scaled", hidden);
             for (int l = 0; l < layers.size(); l++) {
-                hidden = layers.get(l).apply(hidden, caches.get(l), attention, probe);
+                hidden = layers.get(l).apply(hidden, caches.get(l), attention, probe, rowTile);
                 probe.layerDone(l, layers.size());
             }
             position += ids.length;

@@ -1,5 +1,6 @@
 package org.dhsa.forward;
 
+import java.util.Optional;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
 import org.dhsa.model.Gemma2Config;
@@ -67,7 +68,8 @@ final class PolicyAttention {
         int start = cache.endPosition() - query.shape().extent("queryLen");
         AttentionRule rule = mode.policy().attentionRule(new AttentionRule(model.attentionScale(), model.attnLogitSoftcapping(),
                 Visibility.of(kind), start, cache.firstPosition()), decoding);
-        LayerState state = new LayerState(layer, model.numHiddenLayers(), kind, query, cache.keys(), rule, denseFrom, decoding, backend);
+        LayerState state = new LayerState(layer, model.numHiddenLayers(), kind, query, cache.keys(), rule, denseFrom, decoding, backend,
+                model.ropeTheta(), Optional.of(cache.values()));
         if (mode.setting().layers() == PolicySetting.Layers.GLOBAL_ONLY && kind instanceof LayerKind.Local) {
             selector.observe(state);
             return dense.attend(layer, query, cache);

@@ -15,7 +15,8 @@ public interface Probe {
 
     Probe NONE = new Probe() {};
 
-    /// The result of a stage, under its golden name: `q_rope`, `attn_context`, `mlp_output`.
+    /// The result of a stage, under its golden name: `q_rope`, `attn_context`, `mlp_output`. Where a layer works in tiles of rows, once
+    /// per tile.
     default void tensor(Stage stage, int layer, String name, Tensor value) {}
 
     default void boundaries(int layer, Boundaries boundaries) {}

@@ -28,7 +28,12 @@ import org.dhsa.tensor.Tensor;
 /// @param block       queries, and keys, per block
 /// @param budget      keys per query block
 /// @param sharedHeads heads averaged and one list for all; otherwise every query head scores and chooses for itself
-public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implements SelectionPolicy {
+/// @param rule        how the budget is shared out among query blocks; the mass of a block is estimated by its mean key
+public record BlockTopKPolicy(int block, int budget, boolean sharedHeads, BudgetRule rule) implements SelectionPolicy {
+
+    public BlockTopKPolicy(int block, int budget, boolean sharedHeads) {
+        this(block, budget, sharedHeads, BudgetRule.STATIC);
+    }
 
     public BlockTopKPolicy {
         Lists.positive("block", block);
@@ -37,15 +42,16 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
 
     @Override
     public String name() {
-        return "block-topk:budget=" + budget + ",block=" + block + ",heads=" + (sharedHeads ? "shared" : "each");
+        return "block-topk:budget=" + budget + ",block=" + block + ",heads=" + (sharedHeads ? "shared" : "each") + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
-        return this::select;
+        BudgetRule.Ledger ledger = rule.open();
+        return layer -> select(layer, ledger);
     }
 
-    private LayerSelection select(LayerState layer) {
+    private LayerSelection select(LayerState layer, BudgetRule.Ledger ledger) {
         QueryBlocks blocks = layer.blocks(block);
         if (blocks.blocks().isEmpty()) {
             return DensePolicy.everything(layer);
@@ -60,7 +66,8 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
             Tensor key = sharedHeads ? layer.key() : layer.backend().rows(layer.key(), h / group, h / group + 1);
             DoubleTensor scores = layer.backend().chunkSimilarity().apply(
                     new ChunkSimilarity.Input(means(query, rows, layer), means(key, keyBlocks, layer))).chunkScores().toDouble();
-            perHead.add(Lists.each(blocks, b -> choose(b, scores, units)));
+            KeySelection chosen = Lists.each(blocks, b -> choose(b, scores, units));
+            perHead.add(rule.isStatic() ? chosen : shared(chosen, h, scores, units, ledger));
         }
         long dots = (long) rows.chunks() * keyBlocks.chunks() * 2 * layer.headDim() * perHead.size();
         return new LayerSelection(perHead, layer.heads(), dots + ChunkCost.means(layer, rows.totalLength(), keyBlocks.totalLength(), sharedHeads));
@@ -77,7 +84,32 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads) implem
         double[] earlier = IntStream.range(oldest, own).mapToDouble(b -> scores.at(rows.segment(), b)).toArray();
         BlockSelection best = Lists.best(earlier, oldest, Math.max(1, budget / block) - 1);
         int[] keys = IntStream.concat(Arrays.stream(best.keys()), IntStream.of(own)).flatMap(b -> units.visible(b, rows)).toArray();
+        int[] tied = Arrays.stream(best.tieGroup()).flatMap(b -> units.visible(b, rows)).toArray();
+        int greater = (int) Arrays.stream(best.keys()).filter(b -> Arrays.binarySearch(best.tieGroup(), b) < 0).flatMap(b -> units.visible(b, rows)).count();
         int forced = (int) units.visible(own, rows).count();
-        return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), 0, new int[0]);
+        return new BlockSelection(keys, forced, keys.length - forced, best.threshold(), best.margin(), greater, tied);
+    }
+
+    /// The same pairs shared out by the rule: own blocks are forced, older ones may be chosen.
+    private static KeySelection shared(KeySelection chosen, int list, DoubleTensor scores, KeyUnits units, BudgetRule.Ledger ledger) {
+        int rows = chosen.blocks().size();
+        boolean[][] kept = new boolean[rows][units.units()];
+        boolean[][] forced = new boolean[rows][units.units()];
+        double[][] rank = new double[rows][units.units()];
+        double[][] mass = new double[rows][];
+        for (int b = 0; b < rows; b++) {
+            QueryBlocks.Block block = chosen.queryBlocks().blocks().get(b);
+            for (int key : chosen.blocks().get(b).keys()) {
+                kept[b][units.unitOf(key)] = true;
+            }
+            forced[b][units.unitOf(block.start())] = true;
+            double[] logits = new double[units.units()];
+            for (int u = 0; u < logits.length; u++) {
+                rank[b][u] = scores.at(block.segment(), u);
+                logits[u] = units.layer().rule().logit(rank[b][u]);
+            }
+            mass[b] = units.massOf(logits, block);
+        }
+        return units.keep(ledger, list, kept, forced, rank, mass);
     }
 }

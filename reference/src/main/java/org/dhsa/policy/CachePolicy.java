@@ -16,7 +16,7 @@ import org.dhsa.stage.QueryBlocks;
 
 /// Caches that are thinned out once, after a dense prompt: they save memory and time while decoding, none in the prompt.
 ///
-///     keys(token) = kept keys of the prompt ∪ all keys since
+///     keys(token) = kept keys of the prompt ∪ all keys since, inside the window on a local layer
 ///     h2o             kept = top_{budget − window}( Σ over heads, last window queries of a(h, i, ·) ) ∪ last window
 ///     streaming-cache kept = first window ∪ last budget − window
 ///     pyramidkv       as h2o, scores averaged along the positions; the budget falls from layer to layer, its mean is about `budget`
@@ -79,7 +79,8 @@ public record CachePolicy(Kind kind, int budget, int window, int kernel, int bet
             }
             List<KeySelection> perHead = new ArrayList<>();
             for (int[] kept : keptByLayer.get(layer.layer())) {
-                int[] keys = IntStream.concat(IntStream.of(kept), IntStream.range(promptLength[0], layer.end())).toArray();
+                int[] keys = IntStream.concat(IntStream.of(kept), IntStream.range(promptLength[0], layer.end()))
+                        .filter(j -> j >= layer.firstVisible(layer.start())).toArray();
                 perHead.add(new KeySelection(QueryBlocks.single(layer.start()), List.of(Lists.byPosition(keys))));
             }
             return new LayerSelection(perHead, layer.heads(), 0);

@@ -59,6 +59,15 @@ public enum ChunkScoring {
                 : backend.chunkSimilarity().apply(new ChunkSimilarity.Input(queries, keys)).chunkScores().toDouble();
     }
 
+    /// The dot product of a mean query and a mean key that a score stands for; the score itself where it is made of extremes.
+    double meanProduct(double score, int queries, int keys) {
+        return switch (this) {
+            case MEAN_SQRT -> score / Math.sqrt((double) queries * keys);
+            case SUM -> score / keys;
+            case MEAN, MAX, MAX_ON_QUERIES, MIN_MAX -> score;
+        };
+    }
+
     /// Operations per pair of query block and chunk and channel.
     int flopsPerChannel() {
         return this == MIN_MAX ? 4 : 2;

@@ -42,7 +42,22 @@ import org.dhsa.tensor.Tensor;
 /// @param scoring     how chunks are scored
 /// @param sharedHeads heads averaged and one list for all, as in the authors' code; otherwise each query head scores with its own
 ///                    queries against its own key head
-public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring scoring, boolean sharedHeads) implements SelectionPolicy {
+/// @param rule        how the budget is shared out among query blocks; any but the static one reads whole chunks, in the order of their scores, beside the
+///                    forced keys, and needs the corrected profile
+public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring scoring, boolean sharedHeads, BudgetRule rule) implements SelectionPolicy {
+
+    public DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring scoring, boolean sharedHeads) {
+        this(config, chunks, scoring, sharedHeads, BudgetRule.STATIC);
+    }
+
+    public DhsaPolicy {
+        if (!rule.isStatic() && !config.quirks().isEmpty()) {
+            throw new IllegalArgumentException("dhsa: rule=" + rule.kind().slug() + " needs profile=corrected");
+        }
+        if (rule.kind() == BudgetRule.Kind.PER_LAYER && config.shareMasks()) {
+            throw new IllegalArgumentException("dhsa: rule=per-layer needs masks=each, so that every layer spends its own budget");
+        }
+    }
 
     /// As published: predicted boundaries, the configuration's aggregation, shared heads.
     public static DhsaPolicy published(DhsaConfig config, ChunkSource chunks) {
@@ -61,7 +76,7 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
                 config.shareBoundaries() ? "shared" : "each", config.shareMasks() ? "shared" : "each",
                 config.quirks().isEmpty() ? "corrected" : config.quirks().equals(Profile.UPSTREAM.quirks()) ? "upstream" : "mixed",
                 config.theta().isPresent() ? String.valueOf(config.theta().getAsDouble()) : "none", config.nmsWindow(), config.chunkBeta())
-                + (chunks instanceof ChunkSource.Shuffled shuffled ? ",seed=" + shuffled.seed() : "");
+                + (chunks instanceof ChunkSource.Shuffled shuffled ? ",seed=" + shuffled.seed() : "") + rule.suffix();
     }
 
     @Override
@@ -83,6 +98,7 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
         private final Map<Integer, GrowingChunks> byLayer = new HashMap<>();
         private final Map<Class<? extends LayerKind>, LayerSelection> sharedMasks = new HashMap<>();
         private Boundaries sharedBoundaries;
+        private final BudgetRule.Ledger ledger = rule.open();
         private GrowingChunks leader;
         /// Operations spent on boundaries that no selection has been charged with yet: layer 0 may find them and stay dense itself.
         private long boundaryFlops;
@@ -165,8 +181,9 @@ public record DhsaPolicy(DhsaConfig config, ChunkSource chunks, ChunkScoring sco
                 Tensor queryChunks = scoring.queries(layer.backend(), queries, segments, padTo);
                 DoubleTensor scores = scoring.scores(layer.backend(), queryChunks, keyChunks.get(sharedHeads ? 0 : h * layer.kvHeads() / layer.heads()));
                 Tensor tokenScores = layer.backend().upsampling().apply(new Upsampling.Input(scores, boundaries)).tokenScores();
-                perHead.add(layer.backend().topKSelection().apply(new TopKSelection.Input(tokenScores, blocks,
-                        new Visibility(layer.visibility().window(), false), layer.decoding() ? config.decodeBudget() : config.budget(), rules)).selection());
+                KeySelection chosen = layer.backend().topKSelection().apply(new TopKSelection.Input(tokenScores, blocks,
+                        new Visibility(layer.visibility().window(), false), layer.decoding() ? config.decodeBudget() : config.budget(), rules)).selection();
+                perHead.add(rule.isStatic() ? chosen : new ChunkBudget(layer, boundaries, segments, scoring, rules).share(ledger, h, chosen, scores));
             }
             long dots = (long) segments.chunks() * boundaries.chunks() * scoring.flopsPerChannel() * layer.headDim() * perHead.size();
             return new LayerSelection(perHead, layer.heads(), dots + charge()

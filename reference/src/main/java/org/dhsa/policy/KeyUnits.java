@@ -61,4 +61,57 @@ record KeyUnits(LayerState layer, QueryBlocks rows, Boundaries bounds) {
         }
         return new KeySelection(rows, lists);
     }
+
+    /// Query-key pairs that a block of rows reads in a unit.
+    long pairs(int unit, QueryBlocks.Block block) {
+        int keyLen = layer.key().shape().extent("keyLen");
+        return visible(unit, block).mapToLong(j -> LayerSelection.rowsThatSee(j, block.start(), block.end(), layer.rule(), keyLen)).sum();
+    }
+
+    /// Lists of whole units, shared out by a rule of budgets: what `kept` says if the rule is static, else other units for no more pairs.
+    ///
+    /// @param list   which of the layer's lists: a head, or 0 for all heads
+    /// @param kept   `[blocks of rows][units]` the static choice
+    /// @param forced those of `kept` that are read under any rule
+    /// @param scores what units are ranked by; −∞ for one that must not be chosen
+    /// @param mass   estimated attention mass, in any scale of its row, not negative
+    KeySelection keep(BudgetRule.Ledger ledger, int list, boolean[][] kept, boolean[][] forced, double[][] scores, double[][] mass) {
+        if (ledger.isStatic()) {
+            return keep(kept);
+        }
+        List<BudgetRule.Row> all = new ArrayList<>();
+        for (int b = 0; b < kept.length; b++) {
+            QueryBlocks.Block block = rows.blocks().get(b);
+            double[] rank = scores[b].clone();
+            long[] pairs = new long[units()];
+            double forcedMass = 0;
+            long budget = 0;
+            for (int u = 0; u < units(); u++) {
+                pairs[u] = pairs(u, block);
+                if (forced[b][u]) {
+                    rank[u] = Double.NEGATIVE_INFINITY;
+                    forcedMass += pairs[u] > 0 ? mass[b][u] : 0;
+                } else if (kept[b][u]) {
+                    budget += pairs[u];
+                }
+            }
+            all.add(new BudgetRule.Row(block.length(), rank, mass[b], pairs, forcedMass, budget));
+        }
+        boolean[][] chosen = ledger.share(layer.layer(), list, all);
+        for (int b = 0; b < chosen.length; b++) {
+            for (int u = 0; u < units(); u++) {
+                chosen[b][u] |= forced[b][u];
+            }
+        }
+        return keep(chosen);
+    }
+
+    /// Mass of units whose keys have about one logit: `visible keys · exp(logit − largest)`.
+    ///
+    /// @param logits per unit; only units that the block sees count
+    double[] massOf(double[] logits, QueryBlocks.Block block) {
+        long[] keys = IntStream.range(0, units()).mapToLong(u -> visible(u, block).count()).toArray();
+        double largest = IntStream.range(0, units()).filter(u -> keys[u] > 0).mapToDouble(u -> logits[u]).max().orElse(0);
+        return IntStream.range(0, units()).mapToDouble(u -> keys[u] == 0 ? 0 : keys[u] * Math.exp(logits[u] - largest)).toArray();
+    }
 }

@@ -89,7 +89,7 @@ public record LayerSelection(List<KeySelection> perHead, int heads, long selecti
     }
 
     /// Rows of `[start, end)` that see key j: those from j on, and with a window not too far behind it.
-    private static long rowsThatSee(int j, int start, int end, AttentionRule rule, int keyLen) {
+    static long rowsThatSee(int j, int start, int end, AttentionRule rule, int keyLen) {
         if (j < rule.keyStart() || j >= rule.keyStart() + keyLen) {
             return 0;
         }

@@ -1,5 +1,6 @@
 package org.dhsa.policy;
 
+import java.util.Optional;
 import org.dhsa.backend.Backend;
 import org.dhsa.model.LayerKind;
 import org.dhsa.stage.AttentionRule;
@@ -8,7 +9,7 @@ import org.dhsa.stage.QueryBlocks;
 import org.dhsa.stage.Visibility;
 import org.dhsa.tensor.Tensor;
 
-/// What a policy may look at: one layer's queries and keys, after the rotary embedding.
+/// What a policy may look at: one layer's queries and keys, after the rotary embedding, and where a policy wants them the values.
 ///
 /// The prompt comes whole (rows 0 to L − 1), a later token as one row. Keys of a local layer may start later than position 0
 /// while decoding, because its cache has forgotten the oldest.
@@ -22,14 +23,21 @@ import org.dhsa.tensor.Tensor;
 /// @param denseFrom first position that attends densely whatever the policy says; the end of the rows when there is none
 /// @param decoding  a token after the prompt
 /// @param backend   computes the stages a policy is made of
+/// @param ropeTheta base of the rotary embedding, by which a policy may turn queries and keys back
+/// @param value     `[kvHeads, keyLen, headDim]`; empty where only queries and keys are given
 public record LayerState(int layer, int layers, LayerKind kind, Tensor query, Tensor key, AttentionRule rule, int denseFrom,
-                         boolean decoding, Backend backend) {
+                         boolean decoding, Backend backend, double ropeTheta, Optional<Tensor> value) {
+
+    /// Without values, and with the base of Gemma 2.
+    public LayerState(int layer, int layers, LayerKind kind, Tensor query, Tensor key, AttentionRule rule, int denseFrom, boolean decoding, Backend backend) {
+        this(layer, layers, kind, query, key, rule, denseFrom, decoding, backend, 10_000, Optional.empty());
+    }
 
     public LayerState {
         if (layer < 0 || layer >= layers) {
             throw new IllegalArgumentException("layer " + layer + " is outside the " + layers + " layers");
         }
-        DenseAttention.requireAttentionShapes(query, key, key);
+        DenseAttention.requireAttentionShapes(query, key, value.orElse(key));
         int end = rule.queryStart() + query.shape().extent("queryLen");
         if (end != rule.keyStart() + key.shape().extent("keyLen")) {
             throw new IllegalArgumentException("the query rows end at position " + end + ", the keys at "

@@ -53,6 +53,19 @@ final class Lists {
                 .toList();
     }
 
+    static void notNegative(String field, int value) {
+        if (value < 0) {
+            throw new IllegalArgumentException(field + " must be at least 0, was " + value);
+        }
+    }
+
+    /// A share above 0 and at most 1.
+    static void share(String field, double value) {
+        if (!(value > 0 && value <= 1)) {
+            throw new IllegalArgumentException(field + " must be above 0 and at most 1, was " + value);
+        }
+    }
+
     static void positive(String field, int value) {
         if (value <= 0) {
             throw new IllegalArgumentException(field + " must be positive, was " + value);

@@ -1,6 +1,7 @@
 package org.dhsa.reference;
 
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.LayerCache;
@@ -154,7 +155,7 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Tensor keyRows(Tensor keys, int from, int to) {
-        return DoubleLayerCache.keyRows(keys.toDouble(), from, to);
+        return keys.toDouble().slice(keys.shape().name(1), from, to);
     }
 
     @Override
@@ -177,8 +178,8 @@ public final class ReferenceBackend implements Backend {
 
         @Override
         public void append(Tensor key, Tensor value) {
-            keys = concatenate(keys, key.toDouble());
-            values = concatenate(values, value.toDouble());
+            keys = DoubleTensor.join(List.of(keys, key.toDouble()), "keyLen");
+            values = DoubleTensor.join(List.of(values, value.toDouble()), "keyLen");
         }
 
         @Override
@@ -205,34 +206,10 @@ public final class ReferenceBackend implements Backend {
         public void trim() {
             if (kind instanceof LayerKind.Local(int window)) {
                 int drop = Math.max(0, keys.shape().extent("keyLen") - window);
-                keys = keyRows(keys, drop, keys.shape().extent("keyLen"));
-                values = keyRows(values, drop, values.shape().extent("keyLen"));
+                keys = keys.slice("keyLen", drop, keys.shape().extent("keyLen"));
+                values = values.slice("keyLen", drop, values.shape().extent("keyLen"));
                 firstPosition += drop;
             }
-        }
-
-        private static DoubleTensor concatenate(DoubleTensor a, DoubleTensor b) {
-            int kvHeads = a.shape().extent("kvHeads");
-            int headDim = a.shape().extent("headDim");
-            int aRow = a.shape().extent("keyLen") * headDim;
-            int bRow = b.shape().extent("keyLen") * headDim;
-            double[] out = new double[kvHeads * (aRow + bRow)];
-            for (int h = 0; h < kvHeads; h++) {
-                System.arraycopy(a.data(), h * aRow, out, h * (aRow + bRow), aRow);
-                System.arraycopy(b.data(), h * bRow, out, h * (aRow + bRow) + aRow, bRow);
-            }
-            return DoubleTensor.of(Shape.of("kvHeads", kvHeads, "keyLen", (aRow + bRow) / headDim, "headDim", headDim), out);
-        }
-
-        static DoubleTensor keyRows(DoubleTensor keys, int from, int to) {
-            int kvHeads = keys.shape().extent("kvHeads");
-            int length = keys.shape().extent("keyLen");
-            int headDim = keys.shape().extent("headDim");
-            double[] out = new double[kvHeads * (to - from) * headDim];
-            for (int h = 0; h < kvHeads; h++) {
-                System.arraycopy(keys.data(), (h * length + from) * headDim, out, h * (to - from) * headDim, (to - from) * headDim);
-            }
-            return DoubleTensor.of(Shape.of("kvHeads", kvHeads, "keyLen", to - from, "headDim", headDim), out);
         }
     }
 }

@@ -1,6 +1,6 @@
 package org.dhsa.tensor;
 
-import java.util.Arrays;
+import java.util.List;
 
 /// Dense FP64 tensor on the heap, row-major. The array is shared, not copied: whoever creates one hands the array over.
 public final class DoubleTensor implements Tensor {
@@ -45,13 +45,47 @@ public final class DoubleTensor implements Tensor {
 
     /// Rows `from` (inclusive) to `to` (exclusive) of the first axis; a copy.
     public DoubleTensor rows(int from, int to) {
-        int rowLen = shape.extent(0) == 0 ? 0 : data.length / shape.extent(0);
-        Object[] axes = new Object[2 * shape.rank()];
-        for (int a = 0; a < shape.rank(); a++) {
-            axes[2 * a] = shape.name(a);
-            axes[2 * a + 1] = a == 0 ? to - from : shape.extent(a);
+        return slice(shape.name(0), from, to);
+    }
+
+    /// Indices `from` (inclusive) to `to` (exclusive) of one axis; a copy.
+    public DoubleTensor slice(String axis, int from, int to) {
+        DoubleTensor out = zeros(shape.with(axis, to - from));
+        int inner = inner(axis);
+        int whole = shape.extent(axis) * inner;
+        int part = (to - from) * inner;
+        for (int i = 0; part > 0 && i < out.data.length / part; i++) {
+            System.arraycopy(data, i * whole + from * inner, out.data, i * part, part);
         }
-        return new DoubleTensor(Shape.of(axes), Arrays.copyOfRange(data, from * rowLen, to * rowLen));
+        return out;
+    }
+
+    /// Tensors that follow each other along one axis as one; their other axes are the same.
+    public static DoubleTensor join(List<DoubleTensor> parts, String axis) {
+        DoubleTensor out = zeros(parts.getFirst().shape.with(axis, parts.stream().mapToInt(p -> p.shape.extent(axis)).sum()));
+        int inner = out.inner(axis);
+        int whole = out.shape.extent(axis) * inner;
+        int at = 0;
+        for (DoubleTensor p : parts) {
+            if (!p.shape.equals(out.shape.with(axis, p.shape.extent(axis)))) {
+                throw new IllegalArgumentException(p.shape + " and " + out.shape + " differ in more than " + axis);
+            }
+            int part = p.shape.extent(axis) * inner;
+            for (int i = 0; part > 0 && i < p.data.length / part; i++) {
+                System.arraycopy(p.data, i * part, out.data, i * whole + at, part);
+            }
+            at += part;
+        }
+        return out;
+    }
+
+    /// Values behind one index of an axis.
+    private int inner(String axis) {
+        int inner = 1;
+        for (int a = shape.names().indexOf(axis) + 1; a < shape.rank(); a++) {
+            inner *= shape.extent(a);
+        }
+        return inner;
     }
 
     @Override

@@ -71,6 +71,17 @@ public final class Shape {
         return List.of(names);
     }
 
+    /// The same axes, one of them with another extent.
+    public Shape with(String name, int extent) {
+        extent(name);
+        Object[] axes = new Object[2 * names.length];
+        for (int a = 0; a < names.length; a++) {
+            axes[2 * a] = names[a];
+            axes[2 * a + 1] = names[a].equals(name) ? extent : extents[a];
+        }
+        return of(axes);
+    }
+
     /// Number of elements; 1 for a shape without axes.
     public long elements() {
         long product = 1;

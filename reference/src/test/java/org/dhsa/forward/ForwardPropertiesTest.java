@@ -3,16 +3,22 @@ package org.dhsa.forward;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.dhsa.recording.Close.assertClose;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.LayerKind;
 import org.dhsa.stage.KeySelection;
+import org.dhsa.stage.Stage;
 import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Tensor;
 import org.dhsa.testing.TinyModel;
 
 /// Three layers, local, global, local, with a window of 5: prompts of up to 16 tokens leave it.
@@ -62,6 +68,42 @@ class ForwardPropertiesTest {
             assertClose("tokens " + from + " to " + to, session.prefillAllLogits(Arrays.copyOfRange(ids, from, to)).toDouble(), whole.rows(from, to));
         }
         assertThat(session.position()).isEqualTo(length);
+    }
+
+    /// A prompt that attention must see whole is not cut: only what needs no other row goes in tiles.
+    @Property(seed = SEED)
+    void aSparsePromptInTilesOfRowsIsThePromptAtOnce(@ForAll @IntRange(max = 1000) int seed, @ForAll @IntRange(min = 1, max = 16) int length,
+                                                     @ForAll @IntRange(min = 1, max = 7) int tile) {
+        int[] ids = TinyModel.tokens(seed, length + 2);
+        DhsaConfig config = config(seed, 4, 3);
+        List<KeySelection> atOnce = new ArrayList<>();
+        List<KeySelection> inTiles = new ArrayList<>();
+        Set<Integer> rows = new TreeSet<>();
+        Gemma2Forward.Session whole = sparse(seed, length, config, noting(atOnce, new TreeSet<>()));
+        Gemma2Forward.Session tiled = TinyModel.forward(seed, WINDOW).open(AttentionMode.Dhsa.given(config, TinyModel.boundaries(seed, length)),
+                noting(inTiles, rows), tile);
+        assertClose("logits", tiled.prefillAllLogits(Arrays.copyOf(ids, length)).toDouble(), whole.prefillAllLogits(Arrays.copyOf(ids, length)).toDouble());
+        assertThat(rows).as("rows of the feed-forward at once").allMatch(n -> n <= tile + 1).isNotEmpty();
+        for (int t = length; t < ids.length; t++) {
+            assertClose("token " + t, tiled.decode(ids[t]).toDouble(), whole.decode(ids[t]).toDouble());
+        }
+        assertThat(inTiles).isEqualTo(atOnce);
+    }
+
+    private static Probe noting(List<KeySelection> selections, Set<Integer> rows) {
+        return new Probe() {
+            @Override
+            public void selection(int layer, LayerKind kind, KeySelection selection) {
+                selections.add(selection);
+            }
+
+            @Override
+            public void tensor(Stage stage, int layer, String name, Tensor value) {
+                if (stage == Stage.FEED_FORWARD) {
+                    rows.add(value.shape().extent("queryLen"));
+                }
+            }
+        };
     }
 
     @Property(seed = SEED)

@@ -2,6 +2,7 @@ package org.dhsa.policy;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Random;
@@ -34,8 +35,9 @@ final class PolicyCases {
         Random random = new Random(seed);
         DoubleTensor query = Tensors.random(random, 2, "heads", HEADS, "queryLen", length, "headDim", HEAD_DIM);
         DoubleTensor key = Tensors.random(random, 2, "kvHeads", KV_HEADS, "keyLen", length, "headDim", HEAD_DIM);
+        DoubleTensor value = Tensors.random(random, 2, "kvHeads", KV_HEADS, "keyLen", length, "headDim", HEAD_DIM);
         AttentionRule rule = new AttentionRule(0.4, OptionalDouble.of(5), Visibility.of(kind), 0, 0);
-        return new LayerState(0, 2, kind, query, key, rule, length - denseTail, false, new ReferenceBackend());
+        return new LayerState(0, 2, kind, query, key, rule, length - denseTail, false, new ReferenceBackend(), 10_000, Optional.of(value));
     }
 
     /// Token ids 0 to 16 in turn; id 4 ends a sentence.
@@ -85,6 +87,9 @@ final class PolicyCases {
 
     /// [#all], with those that have no budget.
     static List<SelectionPolicy> withoutBudget() {
-        return List.of(new DensePolicy(), OraclePolicy.topP(0.7), new OraclePolicy(3, true, 0, 0.9));
+        List<SelectionPolicy> all = new ArrayList<>(List.of(new DensePolicy(), OraclePolicy.topP(0.7), new OraclePolicy(3, true, 0, 0.9)));
+        all.addAll(EstimatingPolicyCases.withoutBudget());
+        all.addAll(PagePolicyCases.withoutBudget());
+        return all;
     }
 }

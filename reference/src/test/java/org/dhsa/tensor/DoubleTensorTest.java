@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class DoubleTensorTest {
@@ -29,6 +30,19 @@ class DoubleTensorTest {
         assertThat(second.shape()).isEqualTo(Shape.of("heads", 1, "queryLen", 3, "headDim", 1));
         second.set(99, 0, 0, 0);
         assertThat(tensor.at(1, 0, 0)).isEqualTo(10);
+    }
+
+    @Test
+    void slicesOfAnyAxisJoinedAgainAreTheTensor() {
+        for (String axis : tensor.shape().names()) {
+            int extent = tensor.shape().extent(axis);
+            DoubleTensor joined = DoubleTensor.join(List.of(tensor.slice(axis, 0, extent - 1), tensor.slice(axis, extent - 1, extent)), axis);
+            assertThat(joined.shape()).isEqualTo(tensor.shape());
+            assertThat(joined.data()).containsExactly(tensor.data());
+        }
+        assertThat(tensor.slice("queryLen", 1, 3).data()).containsExactly(1, 2, 11, 12);
+        assertThatIllegalArgumentException().isThrownBy(() -> DoubleTensor.join(List.of(tensor, tensor.slice("heads", 0, 1)), "queryLen"))
+                .withMessageContaining("heads=1").withMessageContaining("differ in more than queryLen");
     }
 
     @Test

@@ -21,6 +21,12 @@ class ShapeTest {
     }
 
     @Test
+    void oneExtentCanBeAnother() {
+        assertThat(shape.with("queryLen", 7)).isEqualTo(Shape.of("heads", 2, "queryLen", 7));
+        assertThatIllegalArgumentException().isThrownBy(() -> shape.with("chunks", 7)).withMessage("no axis chunks in [heads=2, queryLen=3]");
+    }
+
+    @Test
     void aMissingAxisIsNamed() {
         assertThatIllegalArgumentException().isThrownBy(() -> shape.extent("chunks")).withMessage("no axis chunks in [heads=2, queryLen=3]");
     }

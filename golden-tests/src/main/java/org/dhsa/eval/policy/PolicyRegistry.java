@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.Profile;
 import org.dhsa.policy.BlockTopKPolicy;
+import org.dhsa.policy.BudgetRule;
 import org.dhsa.policy.CachePolicy;
 import org.dhsa.policy.ChunkScoring;
 import org.dhsa.policy.ChunkSource;
@@ -56,6 +57,11 @@ public final class PolicyRegistry {
 
     private static final Parameter WINDOW = new Parameter("window", "8", "last queries of the prompt that score, whose own keys are kept");
 
+    /// How a budget is shared out; see [BudgetRule].
+    static final List<Parameter> RULE = List.of(
+            new Parameter("rule", "static", "static, top-p, water-filling, per-layer: who spends the pairs of the static budget; never more of them"),
+            new Parameter("mass", "0.9", "share of the estimated attention mass at which top-p and per-layer stop"));
+
     private static final Map<String, Known> KNOWN = new LinkedHashMap<>();
 
     static {
@@ -69,10 +75,10 @@ public final class PolicyRegistry {
                 (s, b) -> s.with("window", String.valueOf(Math.max(1, b - s.integer("sinks", 4, 1)))));
         add("block-topk", "block-sparse attention, the paper's baseline: whole fixed blocks by the dot product of their means",
                 List.of(new Parameter("budget", "256", "keys per query block, its own block included"),
-                        new Parameter("block", "64, or budget / 8 if smaller", "queries and keys per block"), HEADS_SHARED),
+                        new Parameter("block", "64, or budget / 8 if smaller", "queries and keys per block"), HEADS_SHARED, RULE.get(0), RULE.get(1)),
                 (s, r) -> {
                     int budget = s.integer("budget", BUDGET, 1);
-                    return new BlockTopKPolicy(s.integer("block", eighth(budget, 64), 1), budget, s.shared("heads", true));
+                    return new BlockTopKPolicy(s.integer("block", eighth(budget, 64), 1), budget, s.shared("heads", true), rule(s));
                 }, PolicyRegistry::replaceBudget);
         add("dhsa", "DHSA: keys by the score of their dynamic chunk",
                 List.of(new Parameter("budget", "256", "keys per query block, forced ones included; also keys of a decoded token"),
@@ -87,7 +93,7 @@ public final class PolicyRegistry {
                         new Parameter("profile", "corrected", "corrected or upstream"),
                         new Parameter("theta", "1.1", "threshold of the boundary logit (of the mass ratio with labels), or none"),
                         new Parameter("nms", "8", "suppression distance"), new Parameter("beta", "8", "chunks per block of the prompt, at most"),
-                        new Parameter("seed", "0", "of the random chunks")),
+                        new Parameter("seed", "0", "of the random chunks"), RULE.get(0), RULE.get(1)),
                 PolicyRegistry::dhsa, PolicyRegistry::replaceBudget);
         add("oracle-row", "best keys of each row by the true attention", List.of(new Parameter("budget", "256", "keys per row"), HEADS_EACH),
                 (s, r) -> new OraclePolicy(1, s.shared("heads", false), s.integer("budget", BUDGET, 1), 0), PolicyRegistry::replaceBudget);
@@ -105,6 +111,9 @@ public final class PolicyRegistry {
         cache(CachePolicy.Kind.STREAMING_CACHE, "decoding only: the prompt's first keys and its last ones", new Parameter("sinks", "4", "first keys of the prompt"), false);
         cache(CachePolicy.Kind.PYRAMIDKV, "decoding only: as h2o, smoothed, the budget falling from layer to layer", WINDOW, true);
         cache(CachePolicy.Kind.SNAPKV, "decoding only: as h2o, smoothed, every group of heads for itself", WINDOW, true);
+        EstimatingPolicies.addTo(PolicyRegistry::add);
+        PagePolicies.addTo(PolicyRegistry::add);
+        GatePolicies.addTo(PolicyRegistry::add);
     }
 
     private PolicyRegistry() {}
@@ -191,20 +200,33 @@ public final class PolicyRegistry {
                 .map(ChunkScoring::slug).toArray(String[]::new);
         String scoring = s.choice("aggregation", scorings);
         return new DhsaPolicy(config, chunks(s, resources), Stream.of(ChunkScoring.values()).filter(c -> c.slug().equals(scoring)).findFirst().orElseThrow(),
-                s.shared("heads", true));
+                s.shared("heads", true), rule(s));
     }
 
-    private static ChunkSource chunks(PolicySpec s, PolicyResources resources) {
+    static BudgetRule rule(PolicySpec s) {
+        String rule = s.choice("rule", Stream.of(BudgetRule.Kind.values()).map(BudgetRule.Kind::slug).toArray(String[]::new));
+        BudgetRule.Kind kind = Stream.of(BudgetRule.Kind.values()).filter(k -> k.slug().equals(rule)).findFirst().orElseThrow();
+        if (s.values().containsKey("mass") && kind != BudgetRule.Kind.TOP_P && kind != BudgetRule.Kind.PER_LAYER) {
+            throw new IllegalArgumentException(s.name() + ": mass belongs to rule=top-p and rule=per-layer, not to rule=" + rule);
+        }
+        try {
+            return new BudgetRule(kind, s.number("mass", kind == BudgetRule.Kind.TOP_P || kind == BudgetRule.Kind.PER_LAYER ? 0.9 : 1));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(s.name() + ": " + e.getMessage(), e);
+        }
+    }
+
+    static ChunkSource chunks(PolicySpec s, PolicyResources resources) {
         String text = s.values().getOrDefault("chunking", "predicted");
         if (text.startsWith("fixed-")) {
             return new ChunkSource.Fixed(new PolicySpec(s.name(), Map.of("chunking=fixed-N", text.substring("fixed-".length()))).integer("chunking=fixed-N", 0, 1));
         }
         return switch (text) {
-            case "predicted" -> predicted(resources);
-            case "random" -> new ChunkSource.Shuffled(predicted(resources), s.integer("seed", 0, Integer.MIN_VALUE));
+            case "predicted" -> predicted(s, resources);
+            case "random" -> new ChunkSource.Shuffled(predicted(s, resources), s.integer("seed", 0, Integer.MIN_VALUE));
             case "sentences" -> {
                 if (resources.sentenceEndIds().isEmpty()) {
-                    throw new IllegalArgumentException("dhsa: chunking=sentences needs to know which tokens end a sentence, and for this model it is not known");
+                    throw new IllegalArgumentException(s.name() + ": chunking=sentences needs to know which tokens end a sentence, and for this model it is not known");
                 }
                 yield new ChunkSource.SentenceEnds(resources.sentenceEndIds());
             }
@@ -213,8 +235,8 @@ public final class PolicyRegistry {
         };
     }
 
-    private static ChunkSource predicted(PolicyResources resources) {
+    private static ChunkSource predicted(PolicySpec s, PolicyResources resources) {
         return new ChunkSource.Predicted(resources.predictor().orElseThrow(() -> new IllegalArgumentException(
-                "dhsa: chunking=predicted and random need a boundary predictor: give one, or choose chunking=fixed-16")));
+                s.name() + ": chunking=predicted and random need a boundary predictor: give one, or choose chunking=fixed-16")));
     }
 }

@@ -45,6 +45,13 @@ record PolicySpec(String name, Map<String, String> values) {
         return new PolicySpec(name, changed);
     }
 
+    /// The same without a parameter.
+    PolicySpec without(String key) {
+        Map<String, String> changed = new LinkedHashMap<>(values);
+        changed.remove(key);
+        return new PolicySpec(name, changed);
+    }
+
     @Override
     public String toString() {
         return values.isEmpty() ? name : name + ":" + values.entrySet().stream().map(e -> e.getKey() + "=" + e.getValue()).collect(Collectors.joining(","));

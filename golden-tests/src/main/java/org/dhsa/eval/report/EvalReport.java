@@ -60,7 +60,7 @@ public record EvalReport(List<TaskReport> tasks) {
 
     private String said(ResultSet results) {
         JsonNode config = results.config();
-        return (tasks.size() == 1 ? "Backend " : results.task() + ": backend ") + config.path("backend").asText() + ", seed " + config.path("seed").asText() + ", haystack: "
-                + config.path("haystack").asText() + ", layers: " + config.path("layers").asText() + ".";
+        return (tasks.size() == 1 ? "Backend " : results.task() + ": backend ") + config.path("backend").asText() + ", seed " + config.path("seed").asText()
+                + (config.has("haystack") ? ", haystack: " + config.path("haystack").asText() : "") + ", layers: " + config.path("layers").asText() + ".";
     }
 }

@@ -44,6 +44,16 @@ public final class EvalSummary {
     }
 
     private int expected() {
+        if (config.has("examples")) {
+            int perModel = 0;
+            for (JsonNode inFile : config.path("examples")) {
+                perModel += Math.min(inFile.asInt(), samples());
+            }
+            return config.path("models").size() * perModel;
+        }
+        if (config.has("tasks")) {
+            return config.path("models").size() * config.path("lengths").size() * config.path("tasks").size() * samples();
+        }
         return config.path("models").size() * config.path("lengths").size() * config.path("depths").size() * config.path("needles").size() * samples();
     }
 
@@ -85,6 +95,11 @@ public final class EvalSummary {
             return values("kl", u -> true);
         }
 
+        /// Scores of some prompts.
+        List<Double> scores(Predicate<JsonNode> wanted) {
+            return runs.entrySet().stream().filter(e -> wanted.test(units.get(e.getKey()))).map(e -> e.getValue().path("score").asDouble()).toList();
+        }
+
         private Interval values(String field, Predicate<JsonNode> wanted) {
             return Interval.of(runs.entrySet().stream().filter(e -> wanted.test(units.get(e.getKey())) && e.getValue().has(field))
                     .map(e -> e.getValue().path(field).asDouble()).toList());
@@ -92,8 +107,12 @@ public final class EvalSummary {
 
         /// This policy's score minus the other's, on the prompts that both answered.
         public Interval minus(Group other, Predicate<JsonNode> wanted) {
-            return Interval.of(runs.entrySet().stream().filter(e -> other.runs.containsKey(e.getKey()) && wanted.test(units.get(e.getKey())))
-                    .map(e -> e.getValue().path("score").asDouble() - other.runs.get(e.getKey()).path("score").asDouble()).toList());
+            return Interval.of(differences(other, wanted));
+        }
+
+        List<Double> differences(Group other, Predicate<JsonNode> wanted) {
+            return runs.entrySet().stream().filter(e -> other.runs.containsKey(e.getKey()) && wanted.test(units.get(e.getKey())))
+                    .map(e -> e.getValue().path("score").asDouble() - other.runs.get(e.getKey()).path("score").asDouble()).toList();
         }
 
         public Interval minus(Group other) {

@@ -23,7 +23,7 @@ public final class CaseDiagnosis {
     public CaseResult of(VectorCase golden, Map<String, Tensor> actual, CaseResult result) {
         Map<String, Tensor> known = new LinkedHashMap<>(actual);
         known.keySet().retainAll(golden.expected().keySet());
-        if (result.verdict() != Verdict.FAIL || known.isEmpty() || done.merge(golden.slug(), 1, Integer::sum) > MOST_PER_STAGE) {
+        if (result.verdict() != Verdict.FAIL || known.isEmpty() || done.merge(golden.id().substring(0, golden.id().lastIndexOf('/')), 1, Integer::sum) > MOST_PER_STAGE) {
             return result;
         }
         try {

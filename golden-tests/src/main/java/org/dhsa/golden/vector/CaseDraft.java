@@ -25,6 +25,7 @@ final class CaseDraft {
 
     private final String family;
     private final String slug;
+    private final String folder;
     private final String name;
     private final String level;
     private final String comment;
@@ -37,14 +38,17 @@ final class CaseDraft {
     private List<String> left = List.of();
     private String recording = "";
     private final Map<String, double[]> official = new LinkedHashMap<>();
+    private String since = "1.0.0";
 
-    CaseDraft(String family, String slug, String name, String level, String comment) {
+    /// @param folder between family and name in the id: the stage's slug, or a policy's name
+    CaseDraft(String family, String folder, String name, String level, String comment) {
         this.family = family;
-        this.slug = slug;
+        this.folder = folder;
+        this.slug = StageCatalog.slug(family, folder);
         this.name = name;
         this.level = level;
         this.comment = comment;
-        this.profile = family.equals("gemma2") ? "gemma2" : "dhsa-corrected";
+        this.profile = family.equals("dhsa") ? "dhsa-corrected" : family;
         this.seed = fnv1a(id()) & SEED_BITS;
         config.put("seed", seed);
     }
@@ -58,7 +62,7 @@ final class CaseDraft {
     }
 
     String id() {
-        return family + "/" + slug + "/" + name;
+        return family + "/" + folder + "/" + name;
     }
 
     String slug() {
@@ -127,6 +131,16 @@ final class CaseDraft {
 
     CaseDraft flags(String... names) {
         flags = List.of(names);
+        return this;
+    }
+
+    /// Release of the vectors in which the case came; its expected values have not changed since.
+    String since() {
+        return since;
+    }
+
+    CaseDraft since(String version) {
+        since = version;
         return this;
     }
 

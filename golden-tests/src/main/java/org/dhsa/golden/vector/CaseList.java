@@ -29,6 +29,7 @@ final class CaseList {
         ChainCases.add(list);
         GenerationCases.add(list);
         RecordedCases.add(list, recordings);
+        PolicyCases.add(list);
         return list.drafts;
     }
 
@@ -38,6 +39,10 @@ final class CaseList {
 
     CaseDraft dhsa(String slug, String name, String level, String comment) {
         return add(new CaseDraft("dhsa", slug, name, level, comment));
+    }
+
+    CaseDraft policy(String policy, String name, String comment) {
+        return add(new CaseDraft(StageCatalog.POLICIES, policy, name, "P", comment));
     }
 
     private CaseDraft add(CaseDraft draft) {

@@ -33,6 +33,7 @@ final class CompositeRunner {
             case "selection-chain" -> chain(backend, in, out, false);
             case "sparse-chain" -> chain(backend, in, out, true);
             case "generation" -> generation(backend, in, out);
+            case PolicyRunner.SLUG -> PolicyRunner.run(backend, in, out);
             default -> throw new IllegalArgumentException("there is no stage " + slug);
         }
     }
@@ -74,7 +75,7 @@ final class CompositeRunner {
     }
 
     /// A model of which only the attention is used.
-    private static Gemma2Forward bare(Gemma2Config c, Backend backend) {
+    static Gemma2Forward bare(Gemma2Config c, Backend backend) {
         int q = c.numAttentionHeads() * c.headDim();
         int kv = c.numKeyValueHeads() * c.headDim();
         Gemma2Weights.Layer layer = new Gemma2Weights.Layer(zeros(1), zeros(q, 1), zeros(kv, 1), zeros(kv, 1), zeros(1, q), zeros(1), zeros(1),

@@ -52,6 +52,10 @@ final class Diagnoses {
     ///
     /// @param golden the case as it was written, for its budgets
     void add(CaseDraft draft, VectorCase golden) {
+        if (draft.slug().equals(PolicyRunner.SLUG)) {
+            // the catalogue holds mistakes of Gemma 2 and DHSA, and their stages show them better
+            return;
+        }
         Map<String, Map<String, VectorTensor>> here = new LinkedHashMap<>();
         boolean composite = StageCatalog.INSTANCE.composite(draft.slug());
         for (KnownBug bug : KnownBugs.all()) {

@@ -31,6 +31,16 @@ public final class StageCatalog {
         }
     }
 
+    /// Family of the selection policies: the middle of an id is a policy's name there, and all of them are one stage.
+    public static final String POLICIES = "policy";
+
+    /// The stage of a case.
+    ///
+    /// @param folder the middle of its id
+    static String slug(String family, String folder) {
+        return family.equals(POLICIES) ? PolicyRunner.SLUG : folder;
+    }
+
     /// In walking order.
     public List<String> slugs() {
         return List.copyOf(stages.keySet());

@@ -10,6 +10,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.dhsa.eval.policy.PolicyResources;
 import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.BoundaryPredictorWeights.DecisionMlp;
 import org.dhsa.model.BoundaryPredictorWeights.LayerNorm;
@@ -298,6 +299,24 @@ final class StageInputs {
         return new Gemma2Config(1, 1, 1, window.isPresent() ? 1 : 2, query.extent("heads"), tensor("key").shape().extent("kvHeads"),
                 query.extent("headDim"), Integer.MAX_VALUE, 1e-6, 10000, window.orElse(1), attend ? number("queryPreAttnScalar") : 1,
                 attend ? optionalNumber("attnLogitSoftcapping") : OptionalDouble.empty(), OptionalDouble.empty(), 0, List.of(), 0);
+    }
+
+    /// A model of which only the attention of one layer is used, under a policy.
+    Gemma2Config policyModel() {
+        OptionalInt window = optionalInteger("slidingWindow");
+        int layer = integer("layer");
+        if (window.isPresent() != (layer % 2 == 0)) {
+            throw new IllegalArgumentException("layer " + layer + " of " + slug + " is " + (layer % 2 == 0 ? "local and needs" : "global and has no") + " slidingWindow");
+        }
+        Shape query = tensor("query").shape();
+        return new Gemma2Config(1, 1, 1, integer("numHiddenLayers"), query.extent("heads"), tensor("key").shape().extent("kvHeads"), query.extent("headDim"),
+                Integer.MAX_VALUE, 1e-6, 10000, window.orElse(1), number("queryPreAttnScalar"), optionalNumber("attnLogitSoftcapping"), OptionalDouble.empty(), 0, List.of(), 0);
+    }
+
+    /// What a policy needs beside its numbers, as far as the case has it.
+    PolicyResources policyResources() {
+        return new PolicyResources(config.has("predictor") ? Optional.of(predictor()) : Optional.empty(),
+                config.has("sentenceEndIds") ? Arrays.stream(integers("sentenceEndIds")).boxed().collect(Collectors.toSet()) : Set.of());
     }
 
     Gemma2Weights weights(int layers) {

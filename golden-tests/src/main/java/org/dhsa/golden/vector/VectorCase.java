@@ -69,8 +69,9 @@ public record VectorCase(Path folder, String id, String slug, String level, Stri
         if (parts.length != 3) {
             throw new GoldenFormatException(folder.resolve(FILE_NAME), "has the id \"" + id + "\"", "an id is family/stage/case");
         }
-        if (!StageCatalog.INSTANCE.has(parts[1])) {
-            throw new GoldenFormatException(folder.resolve(FILE_NAME), "is about the unknown stage " + parts[1], "stages.json lists the stages: " + StageCatalog.INSTANCE.slugs());
+        String slug = StageCatalog.slug(parts[0], parts[1]);
+        if (!StageCatalog.INSTANCE.has(slug)) {
+            throw new GoldenFormatException(folder.resolve(FILE_NAME), "is about the unknown stage " + slug, "stages.json lists the stages: " + StageCatalog.INSTANCE.slugs());
         }
         if (!json.path("config").isObject() || !json.path("inputs").isObject() || !json.path("expected").isObject()) {
             throw new GoldenFormatException(folder.resolve(FILE_NAME), "lacks config, inputs or expected", "get the case again");
@@ -88,15 +89,15 @@ public record VectorCase(Path folder, String id, String slug, String level, Stri
         for (Map.Entry<String, JsonNode> entry : ordered) {
             String name = entry.getKey();
             JsonNode value = entry.getValue();
-            if (StageCatalog.INSTANCE.output(parts[1], name).isEmpty()) {
-                throw new GoldenFormatException(folder.resolve(FILE_NAME), "expects a tensor " + name + ", which the stage " + parts[1] + " does not give", "stages.json lists the outputs of every stage");
+            if (StageCatalog.INSTANCE.output(slug, name).isEmpty()) {
+                throw new GoldenFormatException(folder.resolve(FILE_NAME), "expects a tensor " + name + ", which the stage " + slug + " does not give", "stages.json lists the outputs of every stage");
             }
             VectorTensor tensor = tensor(folder, files, "expected", name, value);
             requireNanOnlyWhereAllowed(folder, name, tensor, value.path("comparison").path("allowNaN").asBoolean());
-            expected.put(name, new Expected(name, value.path("stage").asText(parts[1]), value.path("layer").asInt(-1), value.path("required").asBoolean(true), tensor, value.path("comparison")));
+            expected.put(name, new Expected(name, value.path("stage").asText(slug), value.path("layer").asInt(-1), value.path("required").asBoolean(true), tensor, value.path("comparison")));
         }
         requireNothingElse(folder, files, json);
-        return new VectorCase(folder, id, parts[1], text(folder, json, "level"), text(folder, json, "profile"), json, inputs, expected);
+        return new VectorCase(folder, id, slug, text(folder, json, "level"), text(folder, json, "profile"), json, inputs, expected);
     }
 
     /// The tensors that an implementation with a known bug gives, by bug id; empty where none is stored.

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
@@ -26,8 +27,9 @@ public final class VectorComparison {
     /// @param fp64   hold it to FP64 accuracy: 1e-10 of the largest expected value
     public static Comparison compare(VectorCase golden, VectorCase.Expected expected, Tensor actual, boolean fp64) {
         DoubleTensor want = expected.tensor().toDouble();
+        boolean lists = expected.comparison().path("kind").asText().equals("selection");
         if (!sameExtents(want, actual)) {
-            return wrong(expected, "shape " + actual.shape() + " where " + want.shape() + " is expected");
+            return lists && sameRows(want, actual) ? otherWidth(golden, expected, want, actual.toDouble()) : wrong(expected, "shape " + actual.shape() + " where " + want.shape() + " is expected");
         }
         double[] have = actual.toDouble().data();
         return switch (expected.comparison().path("kind").asText()) {
@@ -113,6 +115,80 @@ public final class VectorComparison {
                 truth.length == 0 ? "" : want.shape().describeIndex(worst), truth.length == 0 ? 0 : truth[worst], truth.length == 0 ? 0 : have[worst], patterns ? "" : "the non-finite patterns differ");
     }
 
+    private static boolean sameRows(DoubleTensor want, Tensor actual) {
+        return actual.shape().rank() == 2 && want.shape().rank() == 2 && actual.shape().extent(0) == want.shape().extent(0);
+    }
+
+    /// Lists whose longest has another length: wrong in any case, but the list can be named.
+    private static Comparison otherWidth(VectorCase golden, VectorCase.Expected expected, DoubleTensor want, DoubleTensor actual) {
+        int width = want.shape().extent(1);
+        int other = actual.shape().extent(1);
+        for (int row = 0; row < want.shape().extent(0); row++) {
+            int[] wanted = row(want.data(), row, width);
+            int[] had = row(actual.data(), row, other);
+            if (!Arrays.equals(wanted, had)) {
+                int place = firstDifference(wanted, had);
+                return new Comparison(expected.stage(), expected.layer(), expected.name(), Verdict.FAIL, Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, Double.NaN, 0,
+                        width == 0 ? "" : want.shape().describeIndex(row * width + Math.min(place, width - 1)), at(wanted, place), at(had, place),
+                        "shape " + actual.shape() + " where " + want.shape() + " is expected; " + describe(golden, expected, row, wanted, had));
+            }
+        }
+        return wrong(expected, "shape " + actual.shape() + " where " + want.shape() + " is expected: the lists agree, they are as wide as the longest of them");
+    }
+
+    private static int firstDifference(int[] wanted, int[] had) {
+        int place = Arrays.mismatch(wanted, had);
+        return Math.max(place, 0);
+    }
+
+    private static double at(int[] list, int place) {
+        return place < list.length ? list[place] : Selections.NONE;
+    }
+
+    /// Which list it is, where it first differs, and whether equal scores explain it.
+    private static String describe(VectorCase golden, VectorCase.Expected expected, int row, int[] wanted, int[] had) {
+        String keys = "keys " + Arrays.toString(had) + " where " + Arrays.toString(wanted) + " are expected";
+        JsonNode rule = expected.comparison();
+        if (!rule.has("lists")) {
+            return keys;
+        }
+        double[] list = golden.expected().get(rule.get("lists").asText()).tensor().toDouble().data();
+        int head = (int) list[row * 3];
+        int place = firstDifference(wanted, had);
+        return "list " + row + ", " + (head < 0 ? "all heads" : "head " + head) + rows((int) list[row * 3 + 1], (int) list[row * 3 + 2]) + ", entry " + place + ": "
+                + entry(had, place) + " where " + entry(wanted, place) + " is expected; " + tie(golden, rule, row, wanted, had) + keys;
+    }
+
+    private static String rows(int start, int end) {
+        return end - start == 1 ? ", row " + start : ", rows " + start + " to " + (end - 1);
+    }
+
+    private static String entry(int[] list, int place) {
+        return place < list.length ? "key " + list[place] : "no key";
+    }
+
+    private static String tie(VectorCase golden, JsonNode rule, int row, int[] wanted, int[] had) {
+        if (!rule.has("margin")) {
+            return "";
+        }
+        double margin = golden.expected().get(rule.get("margin").asText()).tensor().toDouble().data()[row];
+        if (onlyTied(golden, rule, row, wanted, had)) {
+            return "a tie explains it: these keys score the same, and the lowest position comes first; ";
+        }
+        return margin == 0 ? "equal scores stand at the cut, but other keys differ too; " : Double.isInfinite(margin) ? "nothing was left out by score; "
+                : "no tie: the last key taken scores " + String.format(Locale.ROOT, "%.3g", margin) + " more than the first one left out; ";
+    }
+
+    /// The same number of keys, and those that differ are all among those that tie at the cut.
+    private static boolean onlyTied(VectorCase golden, JsonNode rule, int row, int[] wanted, int[] had) {
+        if (!rule.has("ties") || wanted.length != had.length) {
+            return false;
+        }
+        VectorCase.Expected matrix = golden.expected().get(rule.get("ties").asText());
+        int[] tied = row(matrix.tensor().toDouble().data(), row, matrix.tensor().shape().extent(1));
+        return difference(wanted, had).entrySet().stream().allMatch(e -> Math.abs(e.getValue()) == 1 && Arrays.binarySearch(tied, e.getKey()) >= 0);
+    }
+
     private static Comparison selection(VectorCase golden, VectorCase.Expected expected, DoubleTensor want, double[] have) {
         int rows = want.shape().extent(0);
         int width = want.shape().extent(1);
@@ -136,7 +212,7 @@ public final class VectorComparison {
         }
         int place = worst * width + column;
         return new Comparison(expected.stage(), expected.layer(), expected.name(), verdict, Math.abs(have[place] - want.data()[place]), 0, Double.NaN, 0, want.shape().describeIndex(place),
-                want.data()[place], have[place], "keys " + Arrays.toString(row(have, worst, width)) + " where " + Arrays.toString(row(want.data(), worst, width)) + " are expected");
+                want.data()[place], have[place], describe(golden, expected, worst, row(want.data(), worst, width), row(have, worst, width)));
     }
 
     private static int[] row(double[] matrix, int row, int width) {
@@ -146,6 +222,9 @@ public final class VectorComparison {
     /// The same number of keys, and those that differ all have one score, are there or not there once, are allowed and are not forced.
     private static boolean nearTie(VectorCase golden, VectorCase.Expected expected, int row, int[] wanted, int[] had) {
         JsonNode rule = expected.comparison();
+        if (rule.has("ties")) {
+            return onlyTied(golden, rule, row, wanted, had);
+        }
         if (wanted.length != had.length || !rule.has("scores")) {
             return false;
         }

@@ -41,13 +41,11 @@ final class VectorWriter {
 
     private final Backend reference;
     private final Backend baseline;
-    private final ObjectNode source;
 
     /// @param baseline an honest float32 implementation with plain loops
     VectorWriter(Backend reference, Backend baseline) {
         this.reference = reference;
         this.baseline = baseline;
-        this.source = MAPPER.createObjectNode().put("kind", "reference").put("name", "dhsa-java").put("version", VectorTree.VERSION).put("precision", "f64");
     }
 
     /// What a draft gives, under the axis names and in the types of the catalogue.
@@ -92,7 +90,7 @@ final class VectorWriter {
                 .put("level", draft.level()).put("profile", draft.profile());
         draft.flags().forEach(json.putArray("flags")::add);
         json.set("config", draft.config());
-        json.set("source", source);
+        json.putObject("source").put("kind", "reference").put("name", "dhsa-java").put("version", draft.since()).put("precision", "f64");
         inputs(draft, folder, json.putObject("inputs"));
         outputs(draft, folder, expected, plain, json.putObject("expected"));
         json.set("evidence", draft.recording().isEmpty() ? evidence : measured(draft, expected));
@@ -186,6 +184,8 @@ final class VectorWriter {
                 put(json, "scores", scores(draft, prefix, expected));
                 put(json, "threshold", expected.containsKey(prefix + "threshold") ? prefix + "threshold" : null);
                 put(json, "margin", expected.containsKey(prefix + "margin") ? prefix + "margin" : null);
+                put(json, "lists", expected.containsKey(prefix + "lists") ? prefix + "lists" : null);
+                put(json, "ties", expected.containsKey(prefix + "tiedKeys") ? prefix + "tiedKeys" : null);
                 put(json, "forced", expected.containsKey(prefix + "forcedKeys") ? prefix + "forcedKeys" : null);
                 put(json, "allowed", expected.containsKey(prefix + "allowed") ? prefix + "allowed" : null);
                 put(json, "blocks", draft.inputs().containsKey("blocks") || expected.containsKey("blocks") ? "blocks" : null);

@@ -23,9 +23,14 @@ class PolicyRegistryTest {
     private static final PolicyResources SENTENCES = new PolicyResources(PolicyResources.NONE.predictor(), Set.of(7));
 
     static Stream<String> specs() {
-        return Stream.concat(PolicyRegistry.entries().stream().map(PolicyRegistry.Entry::name).filter(n -> !n.equals("dhsa")),
+        return Stream.concat(PolicyRegistry.entries().stream().map(PolicyRegistry.Entry::name).filter(n -> !Set.of("dhsa", "seerattention", "vsprefill", "icml-learned").contains(n)),
                 Stream.of("dhsa:chunking=fixed-16", "dhsa:chunking=sentences,heads=each,aggregation=min-max", "dhsa:budget=512,block=64,local=16,sinks=4,chunking=labels,theta=2.5",
-                        "dhsa:chunking=fixed-8,profile=upstream,queries=chunks,masks=shared,boundaries=each,theta=none", "oracle-topp:mass=0.5,block=4,heads=shared"));
+                        "dhsa:chunking=fixed-8,profile=upstream,queries=chunks,masks=shared,boundaries=each,theta=none", "oracle-topp:mass=0.5,block=4,heads=shared",
+                        "quest:budget=96,page=8,min-pages=3,dense-layers=0,prompt=sparse,chunking=fixed-12", "quest:chunking=sentences",
+                        "tactic:p=0.75,cluster=8,exact=0.1,first=0.2,second=0.5,width=0.05,iterations=3,seed=7,prompt=sparse",
+                        "squeezed:keep=0.1,centroids=0.2,input=9,window=12,levels=2,keep-coarse=0.25,coarse=0.02,iterations=4,seed=-1",
+                        "delta:budget=64,page=4,recent=3,dense-layers=1,deltas=1+4+9,prompt=sparse", "cascade:budget=40,sinks=2,cascades=3,stride=8,beta=0.5",
+                        "tca:budget=64,block=16,window=5,mass=0.5", "sparse-accelerate:budget=64,block=16,interval=4,window=9"));
     }
 
     @ParameterizedTest
@@ -82,6 +87,15 @@ class PolicyRegistryTest {
         "dhsa:chunking=predicted | need a boundary predictor",
         "dhsa:chunking=fixed-4,aggregation=media | aggregation must be one of mean-sqrt, mean,",
         "dhsa:chunking=fixed-4,budget=8,block=16 | budget must be at least blockSize",
+        "quest:chunking=labels | quest: chunking must be one of pages, predicted, fixed-N, sentences, was labels",
+        "quest:chunking=predicted | quest: chunking=predicted and random need a boundary predictor",
+        "tactic:p=0 | p must be above 0 and at most 1, was 0.0",
+        "squeezed:keep=2 | keep must be above 0 and at most 1, was 2.0",
+        "squeezed:levels=2,coarse=0.5 | fewer coarse clusters than fine ones",
+        "delta:deltas=2,dense-layers=3 | deltas must rise, from 3 on, were [2]",
+        "delta:deltas=2-3 | deltas must be spread, or layers as 2+14+23, was 2-3",
+        "cascade:budget=4 | budget must hold the sinks and one key per cascade",
+        "cascade:beta=1 | beta must be at least 0 and below 1, was 1.0",
         "oracle-topp:mass=1.5 | a mass above 0 and at most 1",
         "oracle-topp:mass=much | mass must be a number, was much",
         "h2o:budget=16,window=8 | budget must exceed twice the window",

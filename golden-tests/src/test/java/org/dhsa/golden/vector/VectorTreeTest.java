@@ -116,7 +116,7 @@ class VectorTreeTest {
             assertThat(bySlug.get(stage.slug())).as(stage.slug()).hasSizeGreaterThanOrEqualTo(6)
                     .anyMatch(c -> c.json().get("flags").valueStream().anyMatch(f -> f.textValue().equals("HAND_CHECKABLE")));
         }
-        assertThat(Published.cases().stream().map(VectorCase::level).collect(Collectors.toSet())).containsExactlyInAnyOrder("L0", "L1", "L2", "L3", "L4", "L5", "L6");
+        assertThat(Published.cases().stream().map(VectorCase::level).collect(Collectors.toSet())).containsExactlyInAnyOrder("L0", "L1", "L2", "L3", "L4", "L5", "L6", "P");
         assertThat(Published.cases()).hasSizeGreaterThanOrEqualTo(250);
     }
 

@@ -17,7 +17,7 @@ import org.dhsa.reference.baseline.KvCompression.Output;
 /// **Shapes** as [H2oCache].
 /// **Reading** pooling runs along the positions, per head, before the heads are added; an average counts the zeros outside. A
 /// prompt shorter than cap stays whole; one shorter than 2 (cap − window) keeps cap in every layer.
-/// **Golden** `kv/pyramid_0` to `_4`, `kv/pyramid_short`, `kv/pyramid_budgets`.
+/// **Golden** `kv/pyramid_0` to `_4`, `kv/pyramid_short`, `kv/pyramid_budgets`; with one layer it is SnapKV: `snapkv`.
 /// **Pitfall** past keys stand in order of score, not of position. With a large beta the last layer keeps the window alone. A
 /// single layer divides by zero in the authors' code; corrected, it keeps cap.
 public final class PyramidKvCache {
@@ -50,10 +50,7 @@ public final class PyramidKvCache {
             return KvCompression.gather(in, KvCompression.everyHead(in.heads(), IntStream.range(0, length)));
         }
         int past = length - config.windowSize();
-        double[][] pooled = KvCompression.scores(in, config);
-        for (int head = 0; head < pooled.length; head++) {
-            pooled[head] = pool(pooled[head], pyramid.kernelSize(), pyramid.pooling());
-        }
+        double[][] pooled = pooledScores(in, pyramid);
         List<List<Integer>> keptByHead = new ArrayList<>();
         for (List<Integer> best : KvCompression.choose(pooled, kept - config.windowSize(), config, in.key().shape().extent("kvHeads"))) {
             List<Integer> list = new ArrayList<>(best);
@@ -61,6 +58,15 @@ public final class PyramidKvCache {
             keptByHead.add(List.copyOf(list));
         }
         return KvCompression.gather(in, List.copyOf(keptByHead));
+    }
+
+    /// `[heads][keys before the window]`: what past keys are ranked by.
+    public static double[][] pooledScores(Input in, Pyramid pyramid) {
+        double[][] pooled = KvCompression.scores(in, pyramid.config());
+        for (int head = 0; head < pooled.length; head++) {
+            pooled[head] = pool(pooled[head], pyramid.kernelSize(), pyramid.pooling());
+        }
+        return pooled;
     }
 
     /// Tokens that a layer keeps of a prompt of this length.

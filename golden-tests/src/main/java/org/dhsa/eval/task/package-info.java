@@ -1,0 +1,2 @@
+/// The published long-context tasks, RULER and LongBench: their prompts, made or read, and their scorers.
+package org.dhsa.eval.task;

@@ -1,0 +1,116 @@
+package org.dhsa.policy;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.dhsa.reference.baseline.KMeans;
+import org.dhsa.reference.baseline.KMeans.Clusters;
+import org.dhsa.stage.AttentionRule;
+
+/// The clustered keys of a prefix, one key head: centroids, and coarser ones above them if wanted.
+///
+/// @param fine        of the keys
+/// @param coarse      of the fine centroids; null without a hierarchy
+/// @param coarseOfKey coarse cluster of every key; null without a hierarchy
+record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
+
+    /// What a score must exceed: a key's at the fine level, a coarse cluster's to be opened.
+    record Thresholds(double fine, double coarse) {}
+
+    /// What one query found.
+    ///
+    /// @param labels    cluster of every key
+    /// @param kept      fine clusters to read
+    /// @param centroids how many were looked at
+    record Lookup(int[] labels, boolean[] kept, long centroids) {
+        boolean keeps(int key) {
+            return kept[labels[key]];
+        }
+    }
+
+    /// @param coarse coarse clusters, 0 for none
+    static SqueezedPrefix of(double[][] keys, int fine, int coarse, int iterations, long seed) {
+        Clusters level2 = KMeans.fit(keys, fine, true, iterations, seed);
+        if (coarse == 0) {
+            return new SqueezedPrefix(level2, null, null);
+        }
+        Clusters level1 = KMeans.fit(level2.centroids(), coarse, true, iterations, seed);
+        return new SqueezedPrefix(level2, level1, Arrays.stream(level2.labels()).map(c -> level1.labels()[c]).toArray());
+    }
+
+    long flops() {
+        return fine.flops() + (coarse == null ? 0 : coarse.flops());
+    }
+
+    /// Score of every key by its cluster, NaN before `first`: the share of the attention that the key would have if it were its centroid.
+    double[] keyScores(double[] query, int first, AttentionRule rule, boolean rough) {
+        double[] logits = logits(query, rough ? coarse : fine, rule);
+        int[] labels = rough ? coarseOfKey : fine.labels();
+        double max = Arrays.stream(logits).max().orElseThrow();
+        double sum = IntStream.range(first, labels.length).mapToDouble(j -> Math.exp(logits[labels[j]] - max)).sum();
+        return IntStream.range(0, labels.length).mapToDouble(j -> j < first ? Double.NaN : Math.exp(logits[labels[j]] - max) / sum).toArray();
+    }
+
+    /// The threshold that lets the share `keep` of the keys through: a quantile, between two scores in proportion, over keys and heads.
+    ///
+    /// @param scores of every calibrating query, head by head, `window` queries each
+    /// @param keep   1 lets everything through
+    static double threshold(List<double[]> scores, int window, double keep) {
+        double[] all = IntStream.range(0, scores.size() / window).mapToObj(h -> scores.subList(h * window, (h + 1) * window)).flatMapToDouble(head ->
+                IntStream.range(0, head.getFirst().length).mapToDouble(j -> head.stream().mapToDouble(s -> s[j]).filter(s -> !Double.isNaN(s)).average().orElse(Double.NaN)))
+                .filter(s -> !Double.isNaN(s)).sorted().toArray();
+        if (keep == 1 || all.length == 0) {
+            return Double.NEGATIVE_INFINITY;
+        }
+        double at = (1 - keep) * (all.length - 1);
+        int below = (int) at;
+        return below + 1 < all.length ? all[below] + (at - below) * (all[below + 1] - all[below]) : all[below];
+    }
+
+    /// @param first first key that the query sees
+    Lookup lookup(double[] query, int first, AttentionRule rule, Thresholds thresholds) {
+        int[] sizes = fine.sizes(first, Math.max(first, fine.labels().length));
+        boolean[] opened = new boolean[fine.count()];
+        Arrays.fill(opened, true);
+        double[] logits = logits(query, fine, rule);
+        double[] estimate = logits.clone();
+        long looked = fine.count();
+        if (coarse != null) {
+            double[] rough = logits(query, coarse, rule);
+            boolean[] open = exceeding(rough, visible(first), thresholds.coarse());
+            Arrays.setAll(estimate, c -> open[coarse.labels()[c]] ? logits[c] : rough[coarse.labels()[c]]);
+            for (int c = 0; c < opened.length; c++) {
+                opened[c] = open[coarse.labels()[c]];
+            }
+            looked = coarse.count() + IntStream.range(0, opened.length).filter(c -> opened[c]).count();
+        }
+        boolean[] kept = exceeding(estimate, sizes, thresholds.fine());
+        for (int c = 0; c < kept.length; c++) {
+            kept[c] &= opened[c];
+        }
+        return new Lookup(fine.labels(), kept, looked);
+    }
+
+    /// Keys from `first` on per coarse cluster.
+    private int[] visible(int first) {
+        int[] sizes = new int[coarse.count()];
+        for (int j = first; j < coarseOfKey.length; j++) {
+            sizes[coarseOfKey[j]]++;
+        }
+        return sizes;
+    }
+
+    private static boolean[] exceeding(double[] logits, int[] sizes, double threshold) {
+        double max = Arrays.stream(logits).max().orElseThrow();
+        double sum = IntStream.range(0, logits.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
+        boolean[] exceeding = new boolean[logits.length];
+        for (int c = 0; c < logits.length; c++) {
+            exceeding[c] = Math.exp(logits[c] - max) / sum > threshold;
+        }
+        return exceeding;
+    }
+
+    private static double[] logits(double[] query, Clusters clusters, AttentionRule rule) {
+        return Arrays.stream(clusters.centroids()).mapToDouble(c -> rule.logit(HeadStates.dot(query, c))).toArray();
+    }
+}
