@@ -22,7 +22,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/// What measures policy by policy on one backend: which prompts, models and policies, and where results go.
+/// What measures every policy on a prompt, one line of results for each: which prompts, models and policies, and where results go.
 abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
 
     @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
@@ -49,13 +49,13 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Spec
     CommandSpec spec;
 
-    /// What is measured of each prompt.
+    /// Makes the sweep of one prompt after the other.
     abstract Sweep sweep(UnitRuns units);
 
     /// Percent of the haystack before the needle.
     abstract List<Integer> depths();
 
-    /// Lines for each prompt.
+    /// Cells for each prompt.
     int repeats() {
         return 1;
     }
@@ -72,6 +72,7 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
+                EvalNeedles.saySizes(plan, model, options, err);
                 sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
             return sweep(new UnitRuns(plan, setup, sources, repeats()));

@@ -39,11 +39,11 @@ final class EvalLatencyCommand extends EvalByPolicyCommand {
     @Override
     Sweep sweep(UnitRuns units) {
         SystemInfo system = SystemInfo.of(Home.find().root(), Optional.empty());
-        return new LatencyTask(units, system.cpu() + ", " + system.cores() + (system.cores() == 1 ? " core" : " cores") + ", JDK " + system.jdk() + deviceOf());
+        return new LatencyTask(units, system.cpu() + ", " + system.cores() + (system.cores() == 1 ? " core" : " cores") + ", JDK " + system.jdk() + device());
     }
 
-    /// The device of a backend that has one, from its own description.
-    private String deviceOf() {
+    /// The device of a backend that has one, in its own words.
+    private String device() {
         return Backends.describe(options.backend).filter(d -> options.backend.equals("opencl")).map(d -> ", device " + d).orElse("");
     }
 }

@@ -6,6 +6,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
 import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
@@ -31,12 +32,21 @@ final class EvalNeedles {
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
+                saySizes(plan, model, options, err);
                 sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
             }
             return new NeedleTask(plan, setup, sources);
         } catch (Throwable e) {
             setup.close();
             throw e;
+        }
+    }
+
+    /// Says which sizes a real model is measured with, where they come from a default.
+    static void saySizes(NeedlePlan plan, EvalModel model, EvalOptions options, PrintWriter err) {
+        if (!options.json) {
+            Contenders.sizes(plan, model).forEach(err::println);
+            err.flush();
         }
     }
 
@@ -55,8 +65,7 @@ final class EvalNeedles {
         return 0;
     }
 
-    /// The page beside the results, and what came out in short.
-    static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
         int prompts = summary.results().units().size();

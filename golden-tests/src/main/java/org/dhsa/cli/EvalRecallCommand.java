@@ -19,15 +19,15 @@ final class EvalRecallCommand extends EvalByPolicyCommand {
     int rows;
 
     @Override
-    List<Integer> depths() {
-        return depths;
-    }
-
-    @Override
     void check() {
         if (rows <= 0) {
             throw new BadInput("--rows must be positive, was " + rows + ".");
         }
+    }
+
+    @Override
+    List<Integer> depths() {
+        return depths;
     }
 
     @Override

@@ -35,6 +35,8 @@ public final class FileOutput {
             } catch (AtomicMoveNotSupportedException e) {
                 Files.move(temporary, file, StandardCopyOption.REPLACE_EXISTING);
             }
+        } catch (IOException e) {
+            throw new IOException(file + ": " + reason(e), e);
         } finally {
             Files.deleteIfExists(temporary);
         }

@@ -1,9 +1,12 @@
 package org.dhsa.eval;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.dhsa.cli.BadInput;
 import org.dhsa.eval.policy.PolicyRegistry;
 import org.dhsa.forward.AttentionMode;
@@ -12,12 +15,15 @@ import org.dhsa.policy.SelectionPolicy;
 
 /// The policies that are set against each other: short names for the usual ones, any name of [PolicyRegistry] otherwise.
 ///
-/// The short names have sizes for models with a window of 64 tokens: blocks of 16 queries, 16 recent and 4 first keys. For a real
-/// Gemma 2 give the registry's names (`dhsa:block=128,local=128,sinks=128`).
+/// The short names have sizes for models with a window of 64 tokens: blocks of 16 queries, 16 recent and 4 first keys. On a model with
+/// a window of 1024 tokens or more they have the registry's sizes, which grow with the budget: at 1024 keys the published ones.
 public final class Contenders {
 
     public static final String DENSE = "dense";
     public static final String DHSA = "dhsa";
+
+    private static final int LARGE_WINDOW = 1024;
+    private static final Set<String> SMALL_SIZES = Set.of("block=16", "local=16", "sinks=4");
 
     public static final String DHSA_BASE = "dhsa:block=16,local=16,sinks=4";
 
@@ -115,11 +121,43 @@ public final class Contenders {
         return SHORT.getOrDefault(name, name);
     }
 
+    /// What a short name stands for on a model.
+    static String spec(String name, int window) {
+        String spec = spec(name);
+        int colon = spec.indexOf(':');
+        if (!SHORT.containsKey(name) || window < LARGE_WINDOW || colon < 0 || name.equals("streaming") || name.contains("one-query")) {
+            return spec;
+        }
+        String kept = Arrays.stream(spec.substring(colon + 1).split(",")).filter(p -> !SMALL_SIZES.contains(p)).collect(Collectors.joining(","));
+        return spec.substring(0, colon) + (kept.isEmpty() ? "" : ":" + kept);
+    }
+
+    /// What a user should know about the sizes of a plan on a real model; empty if there is nothing to say.
+    public static List<String> sizes(NeedlePlan plan, EvalModel model) {
+        int window = model.model().config().slidingWindow();
+        List<String> said = new ArrayList<>();
+        if (window >= LARGE_WINDOW) {
+            if (plan.budgets().stream().allMatch(b -> b < LARGE_WINDOW / 4)) {
+                said.add("Budgets of " + plan.budgets().stream().map(String::valueOf).collect(Collectors.joining(", ")) + " keys are sizes for the small models of this project; " + model.name()
+                        + " has a window of " + window + ". The published budget is --budgets 1024.");
+            }
+            List<String> shorts = plan.policies().stream().filter(p -> !spec(p, window).equals(spec(p))).toList();
+            if (!shorts.isEmpty()) {
+                said.add("On " + model.name() + " blocks, recent and first keys of " + String.join(", ", shorts) + " are an eighth of the budget, at most 128.");
+            }
+        }
+        return said;
+    }
+
     /// @throws BadInput naming what is wrong with the name
     static SelectionPolicy policy(String name, int budget, EvalModel model) {
         try {
-            return PolicyRegistry.create(PolicyRegistry.withBudget(spec(name), budget), model.resources());
+            return PolicyRegistry.create(PolicyRegistry.withBudget(spec(name, model.model().config().slidingWindow()), budget), model.resources());
         } catch (IllegalArgumentException e) {
+            if (model.predictor().isEmpty() && e.getMessage().contains("boundary predictor")) {
+                throw new BadInput("--policies: " + name + " needs a boundary predictor, and there is none in the folder of " + model.name()
+                        + ". Name one with --predictor FILE, or cut chunks without one: dhsa/fixed-16, or dhsa:chunking=fixed-16.", e);
+            }
             throw new BadInput("--policies: " + e.getMessage() + " (" + name + ", budget " + budget + "). Short names: dense, " + String.join(", ", SHORT.keySet()) + ".", e);
         }
     }

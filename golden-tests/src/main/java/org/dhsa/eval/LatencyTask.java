@@ -33,18 +33,13 @@ public final class LatencyTask implements Sweep {
 
     /// @param machine processor and JDK, so that times of two machines are never put together
     public LatencyTask(UnitRuns units, String machine) {
-        this.units = units;
+        this.units = new UnitRuns(units.plan(), units.setup().alone(), units.sources(), units.repeats());
         this.machine = machine;
     }
 
     @Override
     public EvalSetup setup() {
-        return units.setup().alone();
-    }
-
-    @Override
-    public boolean timed() {
-        return true;
+        return units.setup();
     }
 
     @Override
@@ -58,21 +53,26 @@ public final class LatencyTask implements Sweep {
     }
 
     @Override
+    public boolean timed() {
+        return true;
+    }
+
+    @Override
     public ObjectNode compute(int cell, Backend backend) {
-        return units.compute(cell, backend, (job, runs) -> {
-            List<UnitRuns.Contender> all = job.contenders();
-            for (UnitRuns.Contender contender : all) {
-                counted.computeIfAbsent(key(job, contender), k -> count(job, contender));
-            }
-            ObjectNode[] lines = new ObjectNode[all.size()];
-            for (int n = 0; n < all.size(); n++) {
-                int c = (n + job.repeat()) % all.size();
-                lines[c] = all.get(c).json();
-                lines[c].setAll(counted.get(key(job, all.get(c))));
-                timed(job, all.get(c).mode(), lines[c]);
-            }
-            List.of(lines).forEach(runs::add);
-        });
+        UnitRuns.Job job = units.job(cell, backend);
+        List<UnitRuns.Contender> all = job.contenders();
+        for (UnitRuns.Contender contender : all) {
+            counted.computeIfAbsent(key(job, contender), k -> count(job, contender));
+        }
+        ObjectNode[] lines = new ObjectNode[all.size()];
+        for (int n = 0; n < all.size(); n++) {
+            int c = (n + job.repeat()) % all.size();
+            lines[c] = all.get(c).json();
+            lines[c].setAll(counted.get(key(job, all.get(c))));
+            timed(job, all.get(c).mode(), lines[c]);
+        }
+        job.line().putArray("runs").addAll(List.of(lines));
+        return job.line();
     }
 
     private static String key(UnitRuns.Job job, UnitRuns.Contender contender) {

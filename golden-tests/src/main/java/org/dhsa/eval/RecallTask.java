@@ -38,15 +38,16 @@ public record RecallTask(UnitRuns units, int rows) implements Sweep {
 
     @Override
     public ObjectNode compute(int cell, Backend backend) {
-        return units.compute(cell, backend, (job, runs) -> {
-            for (UnitRuns.Contender contender : job.contenders()) {
-                if (!contender.dense()) {
-                    MeasureProbe probe = new MeasureProbe(job.forward().config(), rows);
-                    job.forward().open(contender.mode(), probe).prefill(job.prompt().ids());
-                    runs.add(line(contender, probe));
-                }
+        UnitRuns.Job job = units.job(cell, backend);
+        ArrayNode runs = job.line().putArray("runs");
+        for (UnitRuns.Contender contender : job.contenders()) {
+            if (!contender.dense()) {
+                MeasureProbe probe = new MeasureProbe(job.forward().config(), rows);
+                job.forward().open(contender.mode(), probe).prefill(job.prompt().ids());
+                runs.add(line(contender, probe));
             }
-        });
+        }
+        return job.line();
     }
 
     private static ObjectNode line(UnitRuns.Contender contender, MeasureProbe probe) {

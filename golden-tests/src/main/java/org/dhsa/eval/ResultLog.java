@@ -162,7 +162,11 @@ public final class ResultLog implements AutoCloseable {
                     channel.write(buffer);
                 }
             } catch (IOException e) {
-                channel.truncate(begin);
+                try {
+                    channel.truncate(begin);
+                } catch (IOException second) {
+                    e.addSuppressed(second);
+                }
                 throw e;
             }
         }

@@ -1,6 +1,5 @@
 package org.dhsa.eval;
 
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,12 +10,14 @@ import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.policy.DensePolicy;
 import org.dhsa.policy.SelectionPolicy;
 
-/// Every policy and budget on one prompt: what the sweeps of recall and latency share. A prompt is a cell, or a repetition of it.
+/// The cells of a sweep that measures every policy and budget on one prompt, side by side in one line: prompts, or repetitions of them.
 ///
 /// @param plan    its first setting is used
 /// @param sources prompts, one source per model
-/// @param repeats lines per prompt
+/// @param repeats cells per prompt
 public record UnitRuns(NeedlePlan plan, EvalSetup setup, List<PromptSource> sources, int repeats) {
+
+    private record Cell(NeedlePlan.Unit unit, int repeat, String key) {}
 
     /// One policy at one budget.
     ///
@@ -32,44 +33,38 @@ public record UnitRuns(NeedlePlan plan, EvalSetup setup, List<PromptSource> sour
     }
 
     /// One prompt on one model, and what is set against each other on it.
-    record Job(EvalModel model, Backend backend, Gemma2Forward forward, NeedlePrompt prompt, int repeat, List<Contender> contenders, PromptSource source) {}
-
-    /// What is measured.
-    interface Measure {
-        void measure(Job job, ArrayNode runs);
-    }
-
-    private record Cell(NeedlePlan.Unit unit, int repeat, String key) {}
-
-    private List<Cell> list() {
-        List<Cell> cells = new ArrayList<>();
-        for (NeedlePlan.Unit unit : plan.units(setup.models().size())) {
-            for (int repeat = 0; repeat < repeats; repeat++) {
-                cells.add(new Cell(unit, repeat, repeats == 1 ? unit.key() : unit.key() + "/r" + repeat));
-            }
-        }
-        return cells;
-    }
+    ///
+    /// @param line the result so far: what the cell is
+    record Job(EvalModel model, Backend backend, Gemma2Forward forward, NeedlePrompt prompt, int repeat, List<Contender> contenders, ObjectNode line) {}
 
     ObjectNode config() {
-        return new NeedleTask(plan, setup, sources).config();
+        return setup.describe(plan.json()).put("haystack", sources.getFirst().fingerprint());
     }
 
     List<String> cells() {
         return list().stream().map(Cell::key).toList();
     }
 
-    ObjectNode compute(int number, Backend backend, Measure measure) {
+    /// Repetition by repetition, so that a stopped run has repeated everything about equally often.
+    private List<Cell> list() {
+        List<Cell> cells = new ArrayList<>();
+        for (int repeat = 0; repeat < repeats; repeat++) {
+            for (NeedlePlan.Unit unit : plan.units(setup.models().size())) {
+                cells.add(new Cell(unit, repeat, repeat == 0 ? unit.key() : unit.key() + "/again-" + repeat));
+            }
+        }
+        return cells;
+    }
+
+    Job job(int number, Backend backend) {
         Cell cell = list().get(number);
         NeedlePlan.Unit unit = cell.unit();
         EvalModel model = setup.models().get(unit.model());
-        PromptSource source = sources.get(unit.model());
-        NeedlePrompt prompt = source.prompt(unit.length(), unit.depth(), unit.needles(), unit.sample());
+        NeedlePrompt prompt = sources.get(unit.model()).prompt(unit.length(), unit.depth(), unit.needles(), unit.sample());
         Gemma2Forward forward = new Gemma2Forward(model.model().config(), model.model().weights(), backend, model.scale());
-        ObjectNode result = Json.object().put("unit", cell.key()).put("model", model.name()).put("length", unit.length()).put("depth", unit.depth())
+        ObjectNode line = Json.object().put("unit", cell.key()).put("model", model.name()).put("length", unit.length()).put("depth", unit.depth())
                 .put("sample", unit.sample()).put("repeat", cell.repeat()).put("tokens", prompt.ids().length);
-        measure.measure(new Job(model, backend, forward, prompt, cell.repeat(), contenders(model, prompt), source), result.putArray("runs"));
-        return result;
+        return new Job(model, backend, forward, prompt, cell.repeat(), contenders(model, prompt), line);
     }
 
     private List<Contender> contenders(EvalModel model, NeedlePrompt prompt) {

@@ -79,6 +79,15 @@ class EvalCommandTest {
         refused(niah(out, "--shard", "2/2"), "0/2 to 1/2");
         refused(niah(out, "--policies", "dhza"), "dhza");
         refused(niah(out, "--depths", "101"), "from 0 to 100");
+        for (String what : List.of("recall", "latency")) {
+            refused(measure(what, out, "--lengths", "5000"), "max_position_embeddings 4096");
+            refused(measure(what, out, "--budgets", "0"), "the budget was 0");
+            refused(measure(what, out, "--shard", "3/3"), "0/3 to 2/3");
+            refused(measure(what, out, "--haystack", empty.toString()), "no file ends in .txt");
+        }
+        refused(measure("recall", out, "--rows", "0"), "--rows must be positive, was 0");
+        refused(measure("latency", out, "--repeats", "0"), "--repeats must be positive, was 0");
+        refused(niah(out, "--settings", "stric"), "did you mean strict?");
         refused(Cli.run("eval", "report", folder.resolve("none.jsonl").toString()), "no result file");
         refused(Cli.run("eval"), "quick, niah");
         Files.writeString(out, "{\"a\":1}\n");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import org.dhsa.eval.Setting;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
@@ -30,11 +31,9 @@ class ListOptionsTest {
                 }
                 lists++;
                 String name = option.longestName();
-                List<String> values = switch (name) {
-                    case "--settings" -> List.of("decode-dense", "strict", "authors");
-                    case "--lengths", "--depths", "--budgets", "--needles" -> List.of("7", "9", "11");
-                    default -> List.of("a", "b", "c");
-                };
+                Class<?> type = option.auxiliaryTypes()[0];
+                List<String> values = type == Setting.class ? List.of("decode-dense", "strict", "authors") : type == Integer.class ? List.of("7", "9", "11")
+                        : type == Double.class ? List.of("0.25", "0.5", "0.75") : List.of("a", "b", "c");
                 List<String> once = written(parsed(command.getKey(), name, name, values.get(0)));
                 assertThat(once).as("%s %s given once", command.getKey(), name).hasSize(1);
                 List<String> thrice = written(parsed(command.getKey(), name, name, values.get(0), name, values.get(1) + "," + values.get(2)));

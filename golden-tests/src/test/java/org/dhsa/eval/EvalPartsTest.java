@@ -12,6 +12,8 @@ import org.dhsa.cli.Home;
 import org.dhsa.cli.Json;
 import org.dhsa.weights.Tokenizer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 class EvalPartsTest {
@@ -36,6 +38,24 @@ class EvalPartsTest {
         assertThatThrownBy(() -> log.add(Json.object().put("unit", "c"))).isInstanceOf(BadInput.class)
                 .hasMessageContaining("r.jsonl").hasMessageContaining("No space left on device").hasMessageContaining("2 results");
         assertThat(log.results()).hasSize(2);
+    }
+
+    /// A device that is always full, where the system has one.
+    @Test
+    @EnabledOnOs(value = OS.LINUX, disabledReason = "only Linux has /dev/full; aFullDiskKeepsWhatWasMeasuredAndSaysSo runs everywhere")
+    void aWriteThatTheSystemRefusesIsBadInputWithItsReason() {
+        assertThatThrownBy(() -> ResultLog.open(Path.of("/dev/full"), Json.object().put("seed", 1))).isInstanceOf(BadInput.class)
+                .hasMessageContaining("/dev/full").hasMessageContaining("No space left on device").hasMessageContaining("0 results");
+    }
+
+    @Test
+    void shortNamesHaveTheSizesOfTheModel() {
+        assertThat(Contenders.spec("dhsa/sum", 64)).isEqualTo("dhsa:block=16,local=16,sinks=4,aggregation=sum");
+        assertThat(Contenders.spec("dhsa/sum", 4096)).isEqualTo("dhsa:aggregation=sum");
+        assertThat(Contenders.spec("dhsa", 4096)).isEqualTo("dhsa");
+        assertThat(Contenders.spec("block-sparse", 4096)).isEqualTo("block-topk");
+        assertThat(Contenders.spec("streaming", 4096)).as("sinks stay").isEqualTo("streaming:sinks=4");
+        assertThat(Contenders.spec("dhsa:block=16", 4096)).as("what was given stays").isEqualTo("dhsa:block=16");
     }
 
     @Test

@@ -46,11 +46,11 @@ public interface TaskReport {
         known.put("quick", NeedleReport::of);
         known.put("niah", NeedleReport::of);
         known.put("ablate", NeedleReport::of);
+        known.put("recall", RecallReport::new);
+        known.put("latency", LatencyReport::new);
         known.put("field", FieldReport::new);
         known.put("ruler", ScoresReport::of);
         known.put("longbench", ScoresReport::of);
-        known.put("recall", RecallReport::new);
-        known.put("latency", LatencyReport::new);
         Function<ResultSet, TaskReport> maker = known.get(results.task());
         if (maker == null) {
             throw new BadInput("No report is known for results of eval " + results.task() + ". There are reports for: "
