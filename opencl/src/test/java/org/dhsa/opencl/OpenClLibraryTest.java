@@ -1,12 +1,9 @@
 package org.dhsa.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.Optional;
-import java.util.OptionalInt;
 import org.dhsa.backend.Availability;
-import org.dhsa.backend.BackendOptions;
 import org.junit.jupiter.api.Test;
 
 /// What is said where something is missing; needs no device.
@@ -31,12 +28,6 @@ class OpenClLibraryTest {
         assertThat(why("Windows 11", library -> false)).contains("OpenCL.dll");
         assertThat(why("Mac OS X", library -> false)).contains("framework");
         assertThat(OpenClLibrary.withoutLoader("Linux", "libOpenCL.so"::equals)).isEmpty();
-    }
-
-    @Test
-    void aCacheInBf16IsRefused() {
-        assertThatThrownBy(() -> new OpenClBackendProvider().open(new BackendOptions(OptionalInt.empty(), BackendOptions.KvType.BF16)))
-                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("kv must be F32");
     }
 
     private static String why(String system, OpenClLibrary.Loading loading) {

@@ -7,8 +7,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import org.dhsa.backend.Backend;
+import org.dhsa.backend.BackendOptions;
+import org.dhsa.backend.LayerCache;
 import org.dhsa.model.LayerKind;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DoubleTensor;
@@ -139,6 +143,19 @@ class RuntimeTest {
                         .containsExactly(new ReferenceBackend().keyRows(expected.keys(), 1, expected.keys().shape().extent("keyLen")).toDouble().data());
                 assertThat(cache.firstPosition()).isEqualTo(expected.firstPosition());
                 assertThat(cache.endPosition()).isEqualTo(expected.endPosition());
+            }
+        }
+    }
+
+    @Test
+    void theProviderOpensTheCacheThatIsAskedFor() {
+        Device.any();
+        DoubleTensor rows = ramp(0, "kvHeads", 1, "keyLen", 2, "headDim", 3);
+        for (BackendOptions.KvType kv : BackendOptions.KvType.values()) {
+            try (Backend backend = new OpenClBackendProvider().open(new BackendOptions(OptionalInt.empty(), kv))) {
+                LayerCache cache = backend.newLayerCache(1, 3, new LayerKind.Global());
+                cache.append(rows, rows);
+                assertThat(cache.keys()).isInstanceOf(kv == BackendOptions.KvType.BF16 ? DeviceBf16Tensor.class : DeviceTensor.class);
             }
         }
     }
