@@ -158,8 +158,8 @@ class PolicyPropertiesTest {
                 case OraclePolicy o -> budget;
                 case MInferenceAShapePolicy a -> a.nInit() + a.nLocal() + a.block() - 1;
                 case MInferenceVerticalSlashPolicy v when v.profile() == Profile.CORRECTED -> v.verticalSize() + v.slashSize() * v.blockSize();
-                case MInferenceBlockSparsePolicy b -> b.topK() * b.blockSize();
-                case QuestPolicy q when q.chunks().isEmpty() -> Math.max(q.page(), budget);
+                case MInferenceBlockSparsePolicy b when b.rule().isStatic() -> b.topK() * b.blockSize();
+                case QuestPolicy q when q.chunks().isEmpty() && q.rule().isStatic() -> Math.max(q.page(), budget);
                 case CascadePolicy c -> c.budget() + c.stride();
                 case SparseAcceleratePolicy a -> Math.max(budget, Math.max(a.block(), a.interval()));
                 default -> length;
