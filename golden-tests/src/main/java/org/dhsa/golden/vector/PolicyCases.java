@@ -105,8 +105,8 @@ final class PolicyCases {
 
     private static void icml(CaseList list) {
         for (String kind : new String[] {"topk", "a", "vs", "vsb"}) {
-            String policy = "icml-" + kind + ":block=8,key-block=4,";
-            policy(list, policy + "budget=13", PROMPT);
+            String policy = "icml-" + kind + ":block=4,key-block=2,";
+            policy(list, policy + "budget=11", PROMPT);
             variant(list, "density", policy + "density=0.4", PLAIN, DECODE);
             variant(list, "upstream", policy + "density=0.4,profile=upstream", PLAIN, GLOBAL);
         }
