@@ -38,7 +38,7 @@ final class PolicyCases {
     private static final Setup DECODE_LOCAL = new Setup("decode-local", "19 tokens, then 4 on a local layer whose cache forgets, window 13", 4, 2, 19, 4, 13, 0, "DECODE", "WINDOW_EDGE");
     private static final Setup SHORT = new Setup("short", "a prompt of one token, then 2", 2, 1, 1, 2, null, 0, "SHORT_PROMPT", "DECODE");
 
-    private static final Setup LONG = new Setup("long", "a global layer, 150 tokens: three blocks of the 64 rows that the official code has", 2, 1, 150, 0, null, 0, "GQA");
+    private static final Setup LONG = new Setup("long", "a global layer, 230 tokens: four blocks of the 64 rows that the official code has", 2, 1, 230, 0, null, 0, "GQA");
 
     private static final Setup[] PROMPT = {GLOBAL, LOCAL};
     private static final Setup[] DECODING = {DECODE, DECODE_LOCAL, SHORT};
@@ -77,9 +77,9 @@ final class PolicyCases {
         String lines = "minference-vertical-slash:vertical_size=3,slash_size=3,last_q=6,block_size=";
         policy(list, lines + 4, PROMPT, new Setup[] {DECODE, SHORT});
         variant(list, "rows", lines + 1, PLAIN, LOCAL);
-        variant(list, "upstream", "minference-vertical-slash:vertical_size=34,slash_size=106,last_q=64,profile=upstream", PLAIN, LONG);
+        variant(list, "upstream", "minference-vertical-slash:vertical_size=34,slash_size=104,last_q=64,profile=upstream", PLAIN, LONG);
         policy(list, "minference-block-sparse:block_size=4,top_k=2", PROMPT, new Setup[] {DECODE_LOCAL});
-        variant(list, "upstream", "minference-block-sparse:block_size=4,top_k=3,profile=upstream", PLAIN, GLOBAL);
+        variant(list, "upstream", "minference-block-sparse:block_size=8,top_k=2,profile=upstream", PLAIN, GLOBAL);
     }
 
     private static void estimating(CaseList list) {
@@ -88,7 +88,9 @@ final class PolicyCases {
         String flex = "flexprefill:gamma=0.6,tau=0.3,min_budget=2,block_size=4";
         policy(list, flex, PROMPT, new Setup[] {DECODE});
         variant(list, "bounded", flex + ",max_budget=3", PLAIN, GLOBAL);
-        variant(list, "upstream", flex + ",profile=upstream", PLAIN, GLOBAL);
+        String upstream = "flexprefill:gamma=0.6,min_budget=5,block_size=4,profile=upstream,tau=";
+        variant(list, "upstream", upstream + "0.3", PLAIN, GLOBAL);
+        variant(list, "upstream-lines", upstream + "0.0", PLAIN, GLOBAL);
     }
 
     private static void quest(CaseList list) {
@@ -109,7 +111,12 @@ final class PolicyCases {
             policy(list, policy + "budget=11", PROMPT);
             variant(list, "density", policy + "density=0.4", PLAIN, DECODE);
             variant(list, "upstream", policy + "density=0.4,profile=upstream", PLAIN, GLOBAL);
+            if (kind.startsWith("vs")) {
+                variant(list, "ratio", policy + "budget=15,ratio=0.3", PLAIN, GLOBAL);
+            }
         }
+        // the own blocks take all of it
+        variant(list, "tight", "icml-a:block=4,key-block=2,budget=4", PLAIN, GLOBAL);
     }
 
     private static CaseDraft sentences(CaseDraft draft) {
