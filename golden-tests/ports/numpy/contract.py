@@ -8,10 +8,11 @@ import numpy as np
 
 from stages import (boundary_prediction, chunk_representation, chunk_similarity, decoder_layer, dense_attention,
                     dhsa_attention, embedding, feed_forward, generation, lm_head, model as whole_model,
-                    non_maximum_suppression, output_projection, qkv_projection, quirks, residual_add, rms_norm,
-                    rotary_embedding, selection_policies, sparse_attention, top_k_selection, upsampling)
+                    non_maximum_suppression, output_projection, published_policies, qkv_projection, quirks, residual_add,
+                    rms_norm, rotary_embedding, selection_policies, sparse_attention, top_k_selection, upsampling)
 
 POLICIES = "selection-policy"
+selection_policies.POLICIES.update(published_policies.POLICIES)
 
 
 class NotCovered(Exception):

@@ -38,6 +38,8 @@ final class PolicyCases {
     private static final Setup DECODE_LOCAL = new Setup("decode-local", "19 tokens, then 4 on a local layer whose cache forgets, window 13", 4, 2, 19, 4, 13, 0, "DECODE", "WINDOW_EDGE");
     private static final Setup SHORT = new Setup("short", "a prompt of one token, then 2", 2, 1, 1, 2, null, 0, "SHORT_PROMPT", "DECODE");
 
+    private static final Setup LONG = new Setup("long", "a global layer, 230 tokens: four blocks of the 64 rows that the official code has", 2, 1, 230, 0, null, 0, "GQA");
+
     private static final Setup[] PROMPT = {GLOBAL, LOCAL};
     private static final Setup[] DECODING = {DECODE, DECODE_LOCAL, SHORT};
 
@@ -63,6 +65,62 @@ final class PolicyCases {
         policy(list, "streaming-cache:budget=9,sinks=2", DECODING);
         policy(list, "pyramidkv:budget=9,window=3,kernel=3,beta=2", DECODING, new Setup[] {TIES});
         policy(list, "snapkv:budget=9,window=3,kernel=3", DECODING, new Setup[] {TIES});
+        minference(list);
+        estimating(list);
+        quest(list);
+        icml(list);
+    }
+
+    private static void minference(CaseList list) {
+        policy(list, "minference-a-shape:n_init=2,n_local=5", new Setup[] {GLOBAL, DECODE_LOCAL});
+        variant(list, "blocks", "minference-a-shape:n_init=3,n_local=5,block=4", PLAIN, LOCAL);
+        String lines = "minference-vertical-slash:vertical_size=3,slash_size=3,last_q=6,block_size=";
+        policy(list, lines + 4, PROMPT, new Setup[] {DECODE, SHORT});
+        variant(list, "rows", lines + 1, PLAIN, LOCAL);
+        variant(list, "upstream", "minference-vertical-slash:vertical_size=34,slash_size=104,last_q=64,profile=upstream", PLAIN, LONG);
+        policy(list, "minference-block-sparse:block_size=4,top_k=2", PROMPT, new Setup[] {DECODE_LOCAL});
+        variant(list, "upstream", "minference-block-sparse:block_size=8,top_k=2,profile=upstream", PLAIN, GLOBAL);
+    }
+
+    private static void estimating(CaseList list) {
+        policy(list, "xattention:block_size=4,stride=2,threshold=0.7", PROMPT, new Setup[] {DECODE_LOCAL});
+        variant(list, "upstream", "xattention:block_size=4,stride=2,threshold=0.7,profile=upstream", PLAIN, GLOBAL);
+        String flex = "flexprefill:gamma=0.6,tau=0.3,min_budget=2,block_size=4";
+        policy(list, flex, PROMPT, new Setup[] {DECODE});
+        variant(list, "bounded", flex + ",max_budget=3", PLAIN, GLOBAL);
+        String upstream = "flexprefill:gamma=0.6,min_budget=5,block_size=4,profile=upstream,tau=";
+        variant(list, "upstream", upstream + "0.3", PLAIN, GLOBAL);
+        variant(list, "upstream-lines", upstream + "0.0", PLAIN, GLOBAL);
+    }
+
+    private static void quest(CaseList list) {
+        policy(list, "quest:budget=9,page=4,dense-layers=1", DECODING);
+        variant(list, "dense-layers", "quest:budget=9,page=4", PLAIN, DECODE);
+        variant(list, "min-pages", "quest:budget=4,page=4,min-pages=3,dense-layers=1", PLAIN, DECODE);
+        variant(list, "sparse", "quest:budget=9,page=4,dense-layers=1,prompt=sparse", PLAIN, GLOBAL, LOCAL, DECODE_LOCAL);
+        // only layer 0 finds chunks
+        UnaryOperator<CaseDraft> first = draft -> draft.with("layer", 0);
+        String chunks = "quest:budget=9,dense-layers=0,prompt=sparse,chunking=";
+        variant(list, "fixed", chunks + "fixed-5", first, DECODE_LOCAL);
+        variant(list, "sentences", chunks + "sentences", draft -> sentences(first.apply(draft)), LOCAL, DECODE_LOCAL);
+    }
+
+    private static void icml(CaseList list) {
+        for (String kind : new String[] {"topk", "a", "vs", "vsb"}) {
+            String policy = "icml-" + kind + ":block=4,key-block=2,";
+            policy(list, policy + "budget=11", PROMPT);
+            variant(list, "density", policy + "density=0.4", PLAIN, DECODE);
+            variant(list, "upstream", policy + "density=0.4,profile=upstream", PLAIN, GLOBAL);
+            if (kind.startsWith("vs")) {
+                variant(list, "ratio", policy + "budget=15,ratio=0.3", PLAIN, GLOBAL);
+            }
+        }
+        // the own blocks take all of it
+        variant(list, "tight", "icml-a:block=4,key-block=2,budget=4", PLAIN, GLOBAL);
+    }
+
+    private static CaseDraft sentences(CaseDraft draft) {
+        return draft.with("sentenceEndIds", List.of(1, 3)).randomInts("ids", Shape.of("queryLen", draft.config().get("promptLength").intValue()), 0, 12);
     }
 
     private static void dhsa(CaseList list) {
@@ -77,8 +135,7 @@ final class PolicyCases {
         variant(list, "upstream", sizes + ",theta=0.0,profile=upstream", draft -> predictor.apply(draft).upstream(), LOCAL);
         String fixed = sizes + ",chunking=fixed-5";
         variant(list, "fixed", fixed, PLAIN, GLOBAL, DECODE_LOCAL);
-        UnaryOperator<CaseDraft> sentences = draft -> draft.with("sentenceEndIds", List.of(1, 3))
-                .randomInts("ids", Shape.of("queryLen", draft.config().get("promptLength").intValue()), 0, 12);
+        UnaryOperator<CaseDraft> sentences = PolicyCases::sentences;
         // chunks of unlike lengths: on equal ones mean, mean-sqrt and sum choose alike
         String unequal = sizes + ",chunking=sentences";
         variant(list, "sentences", unequal, sentences, GLOBAL, DECODE);
