@@ -99,8 +99,14 @@ record FieldReport(ResultSet results) implements TaskReport {
 
     private static final List<String> HEAD = List.of("Method", "Mass kept", "minus DHSA, points", "Recall", "Output error", "KL", "Needle found", "Pairs read", "Operations with selecting");
 
-    private static List<String> cells(Row row, Row dhsa) {
-        return List.of(row.policy(), row.of(FieldReport::mass).percent(), dhsa == null || dhsa == row ? "" : row.minus(dhsa, FieldReport::mass).points(),
+    /// Its name, and of how many prompts it is where some are missing.
+    private String named(Row row) {
+        long prompts = results.units().values().stream().filter(u -> u.path("policy").asText().equals(row.policy())).count() / results.models().size();
+        return row.byPrompt().size() == prompts ? row.policy() : row.policy() + " (" + row.byPrompt().size() + " of " + prompts + ")";
+    }
+
+    private List<String> cells(Row row, Row dhsa) {
+        return List.of(named(row), row.of(FieldReport::mass).percent(), dhsa == null || dhsa == row ? "" : row.minus(dhsa, FieldReport::mass).points(),
                 Html.share(row.mean(r -> field(r, "recall"))), Html.format("%.3f", row.mean(r -> field(r, "output_error"))), Html.format("%.3g", row.mean(r -> field(r, "kl"))),
                 row.of(r -> field(r, "score")).percent(), Html.share(row.mean(FieldReport::share)), Html.share(row.mean(FieldReport::cost)));
     }
@@ -123,7 +129,7 @@ record FieldReport(ResultSet results) implements TaskReport {
             }
             sections.add(new Section(phaseTitle(phase), "Best first by the attention mass kept, mean over heads, rows and prompts, with its 95 % bootstrap interval; differences are paired by prompt. "
                     + "Where an interval of a difference holds 0 the run does not show which is better. A method that cannot be cut as fine reads less than allowed: see the pairs it read. "
-                    + "Operations: reading plus selecting, over those of dense attention. A method is missing where it does not choose, or cannot read so little.", html.toString()));
+                    + "Operations: reading plus selecting, over those of dense attention. A method is missing where it does not choose or cannot read so little; a number of prompts is said where that holds for some of them only.", html.toString()));
         }
         return sections;
     }
@@ -136,10 +142,10 @@ record FieldReport(ResultSet results) implements TaskReport {
                 for (double share : shares()) {
                     List<Row> rows = rows(model, phase, share);
                     text.append(model).append(". ").append(phaseTitle(phase)).append(", at most ").append(Html.share(share)).append(" of the pairs\n");
-                    text.append(String.format(Locale.ROOT, "  %-24s %-20s %-18s %8s %8s %8s%n", "method", "mass kept", "minus DHSA", "pairs", "cost", "found"));
+                    text.append(String.format(Locale.ROOT, "  %-34s %-16s %-16s %8s %8s %8s%n", "method", "mass kept", "minus DHSA", "pairs", "cost", "found"));
                     for (Row row : rows) {
                         List<String> cells = cells(row, dhsa(rows));
-                        text.append(String.format(Locale.ROOT, "  %-24s %-20s %-18s %8s %8s %8s%n", cells.get(0), cells.get(1), cells.get(2), cells.get(7), cells.get(8),
+                        text.append(String.format(Locale.ROOT, "  %-34s %-16s %-16s %8s %8s %8s%n", cells.get(0), cells.get(1), cells.get(2), cells.get(7), cells.get(8),
                                 Html.format("%.0f %%", 100 * row.mean(r -> field(r, "score")))));
                     }
                 }
