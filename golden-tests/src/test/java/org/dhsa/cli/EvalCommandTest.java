@@ -114,6 +114,14 @@ class EvalCommandTest {
         // at equal budgets every chunking reads as much on global layers
         assertThat(one.path("runs").get(0).path("global").path("pairs")).isEqualTo(one.path("runs").get(1).path("global").path("pairs"));
 
+        var recall = rows.get(1).path("first_chunking_recall_minus_this");
+        assertThat(recall.path("mean").asDouble()).isCloseTo(rows.get(0).path("recall").path("mean").asDouble() - rows.get(1).path("recall").path("mean").asDouble(),
+                org.assertj.core.data.Offset.offset(2e-3));
+        var regret = rows.get(1).path("first_chunking_regret_minus_this");
+        assertThat(regret.path("mean").asDouble()).isCloseTo(rows.get(0).path("regret").path("mean").asDouble() - rows.get(1).path("regret").path("mean").asDouble(),
+                org.assertj.core.data.Offset.offset(2e-3));
+        assertThat(Files.readString(folder.resolve("k.html"))).contains("3 texts of 128 tokens, 3 kinds, each cut in 2 ways");
+
         refused(kinds(folder, file, "1", "128", "--kinds", "prosa"), "did you mean prose");
         refused(kinds(folder, file, "9", "128"), "notes: the file has");
         refused(kinds(folder, folder.resolve("none.txt"), "1", "128"), "there is no such file");
@@ -126,6 +134,21 @@ class EvalCommandTest {
                 "--budget", "32", "--text", "notes=" + notes, "--json", "--out", folder.resolve("k.jsonl").toString()));
         args.addAll(List.of(more));
         return Cli.run(args.toArray(String[]::new));
+    }
+
+    @Test
+    void resultsByKindMakeAPage(@TempDir Path folder) throws IOException {
+        Path page = folder.resolve("kinds.html");
+        Cli.Result result = Cli.run("eval", "report", Home.find().root().resolve("golden-tests/eval/kinds.jsonl").toString(), "--out", page.toString(), "--json");
+        assertThat(result.code()).as(result.err()).isZero();
+        var rows = Json.MAPPER.readTree(result.out()).path("rows");
+        assertThat(rows).as("two models, eight kinds, six chunkings").hasSize(96);
+        var code = rows.get(48 + 6 + 1);
+        assertThat(List.of(code.path("model").asText(), code.path("kind").asText(), code.path("chunking").asText())).containsExactly("tiny-gemma2 without chunk loss", "code", "fixed-16");
+        assertThat(code.path("chunk_length").path("texts").asInt()).isEqualTo(6);
+        // the row of docs/findings.md: predicted minus fixed-16 on code
+        assertThat(Files.readString(page)).contains("96 texts of 512 tokens", "-2.6 [-3.0, -2.2]", "without chunk loss").containsSubsequence("<h2>Chunks</h2>", "<td>prose</td>", "<td>code</td>",
+                "<td>random</td>", "<h2>Recall and regret</h2>", "predicted minus it").doesNotContain("{{", "src=", "href=", "@import", "NaN", "layers: .");
     }
 
     @Test
