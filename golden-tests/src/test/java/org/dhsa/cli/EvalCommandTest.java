@@ -216,12 +216,20 @@ class EvalCommandTest {
         Json.MAPPER.readTree(timed.out()).path("latency").forEach(row -> {
             assertThat(row.path("seconds_to_first_token").path("mean").asDouble()).isPositive();
             assertThat(row.path("peak_heap_bytes").asLong()).isPositive();
+            assertThat(row.path("split_milliseconds").path("attend").asDouble()).isPositive();
             assertThat(row.path("dense_over_it").path("prompts").asInt()).as("pairs").isEqualTo(2);
         });
         for (var one : Json.MAPPER.readTree(lines(latency).getFirst()).path("runs")) {
             String policy = one.path("policy").asText();
             assertThat(one.path("measured").path("attention_flops").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("attention_flops").asLong());
             assertThat(one.path("measured").path("selection_flops").asLong()).as(policy).isLessThanOrEqualTo(one.path("predicted").path("selection_flops").asLong());
+            var split = one.path("split_nanos");
+            assertThat(split.fieldNames()).toIterable().as(policy).containsExactly("predict", "score", "select", "attend", "other", "whole");
+            assertThat(split.path("predict").asLong() + split.path("score").asLong() + split.path("select").asLong() + split.path("attend").asLong() + split.path("other").asLong())
+                    .as(policy).isEqualTo(split.path("whole").asLong());
+            assertThat(List.of(split.path("attend").asLong(), split.path("other").asLong())).as(policy).allMatch(n -> n > 0);
+            assertThat(split.path("select").asLong() > 0).as("%s chooses", policy).isEqualTo(!policy.equals("dense"));
+            assertThat(split.path("predict").asLong() > 0 && split.path("score").asLong() > 0).as("%s predicts and scores", policy).isEqualTo(policy.equals("dhsa"));
             assertThat(one.path("measured").path("kv_bytes").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("kv_bytes").asLong());
         }
         assertThat(Json.MAPPER.readTree(measure("latency", latency, "--repeats", "3").out()).path("answered_now").asInt()).as("one more repetition").isEqualTo(1);
@@ -231,7 +239,7 @@ class EvalCommandTest {
         assertThat(all.code()).as(all.err()).isZero();
         assertThat(Json.MAPPER.readTree(all.out()).fieldNames()).toIterable().containsExactlyInAnyOrder("page", "prompts", "accuracy", "recall", "latency");
         assertThat(Files.readString(page)).containsSubsequence("eval niah", "Length and depth", "eval recall", "How well keys are chosen", "Layer by layer", "eval latency",
-                "Time and memory", "The cost model beside what was counted and measured").doesNotContain("{{", "src=", "href=", "@import", "NaN");
+                "Time and memory", "Where the time of a prompt goes", "The cost model beside what was counted and measured").doesNotContain("{{", "src=", "href=", "@import", "NaN");
 
         Path other = folder.resolve("other.jsonl");
         assertThat(measure("recall", other, "--depths", "0", "--rows", "7").code()).isZero();
