@@ -25,10 +25,12 @@ final class EvalNeedles {
 
     private EvalNeedles() {}
 
+    /// @param small    with the sizes of small models where none were given
     /// @param haystack folder of prose, null for the toy language
-    static Sweep sweep(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
+    static Sweep sweep(NeedlePlan small, Sizes sizes, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
         EvalSetup setup = options.setup(err);
         try {
+            NeedlePlan plan = sizes.fit(small, setup.models(), options, err);
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);

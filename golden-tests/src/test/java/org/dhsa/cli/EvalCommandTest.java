@@ -152,6 +152,34 @@ class EvalCommandTest {
     }
 
     @Test
+    void sizesThatAreNotGivenFollowTheModels(@TempDir Path folder) throws Exception {
+        Path large = Cli.copyOfTinyModel(folder);
+        Path config = large.resolve("config.json");
+        String before = Files.readString(config);
+        Files.writeString(config, before.replaceAll("(\"sliding_window(_size)?\": *)\\d+", "$1 1024"));
+        assertThat(Files.readString(config)).isNotEqualTo(before);
+        assertThat(sizes("niah", Cli.TINY.toString())).isEqualTo("[256,512,1024,2048] [64,128] ");
+        assertThat(sizes("niah", large + "," + Cli.TINY)).as("one of two is small").startsWith("[256,512,1024,2048] [64,128] ").doesNotContain("Not given");
+        assertThat(sizes("niah", large.toString(), "--lengths", "512")).startsWith("[512] [1024,2048] ").contains("size: --budgets 1024,2048.");
+        assertThat(sizes("niah", large.toString(), "--lengths", "512", "--budgets", "64")).startsWith("[512] [64] ").doesNotContain("Not given");
+        for (String command : List.of("niah", "recall", "ablate", "ruler")) {
+            // the model was made for 4096 tokens, so 8192 are left out
+            assertThat(sizes(command, large.toString())).as(command).startsWith("[4096] [1024,2048] ").contains("--lengths 4096 --budgets 1024,2048.");
+        }
+    }
+
+    /// Lengths and budgets of a sweep, and what is said on the way.
+    private static String sizes(String command, String models, String... more) throws Exception {
+        List<String> args = new ArrayList<>(List.of("eval", command, "--model", models, "--policies", "dense,sliding", "--samples", "1"));
+        args.addAll(List.of(more));
+        var parsed = Main.commandLine().parseArgs(args.toArray(String[]::new)).subcommand().subcommand();
+        var err = new java.io.StringWriter();
+        try (var sweep = ((SweepCommand) parsed.commandSpec().userObject()).sweep(new java.io.PrintWriter(err))) {
+            return sweep.config().path("lengths") + " " + sweep.config().path("budgets") + " " + err;
+        }
+    }
+
+    @Test
     void aRecipeMakesTheSameSweepAgainFromAnywhere(@TempDir Path folder) throws Exception {
         Path notes = Files.writeString(folder.resolve("notes.txt"), "The ship sailed past the reef. ".repeat(60));
         Path here = Path.of("").toAbsolutePath();
