@@ -9,6 +9,7 @@ import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.SplittableRandom;
 import org.dhsa.backend.Backend;
+import org.dhsa.eval.measure.TimedBackend;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;

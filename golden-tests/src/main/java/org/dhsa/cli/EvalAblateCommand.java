@@ -21,8 +21,8 @@ import picocli.CommandLine.Spec;
         description = {"", "Needle prompts as in eval niah. Every difference is paired: DHSA minus the variant, on the same prompts.", ""})
 final class EvalAblateCommand implements Callable<Integer>, SweepCommand {
 
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 1024.")
-    List<Integer> lengths = List.of(1024);
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 1024; where every model has a window of 1024 or more, 4096,8192.")
+    List<Integer> lengths;
 
     @Option(names = "--depths", paramLabel = "N,N", split = ",", description = "Percent of the haystack before the needle. Default: 0,25,50,75,100.")
     List<Integer> depths = EvalQuickCommand.DEPTHS;
@@ -33,8 +33,8 @@ final class EvalAblateCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--policies", paramLabel = "NAME,NAME", split = ",", description = "Default: all variants that have a short name.")
     List<String> policies = Contenders.ablations();
 
-    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 128.")
-    List<Integer> budgets = List.of(128);
+    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 128; where every model has a window of 1024 or more, 1024,2048.")
+    List<Integer> budgets;
 
     @Option(names = "--settings", paramLabel = "NAME,NAME", split = ",", description = "authors, strict, question-dense, decode-dense; see eval niah. Default: strict.")
     List<Setting> settings = List.of(Setting.STRICT);
@@ -50,8 +50,10 @@ final class EvalAblateCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("ablate", lengths, depths, List.of(1), samples, Contenders.split(policies), budgets, settings, "all", options.seed);
-        return EvalNeedles.sweep(plan, options, null, err);
+        Sizes sizes = new Sizes(lengths, budgets);
+        NeedlePlan plan = new NeedlePlan("ablate", sizes.lengthsOr(List.of(1024)), depths, List.of(1), samples, Contenders.split(policies), sizes.budgetsOr(List.of(128)), settings, "all",
+                options.seed);
+        return EvalNeedles.sweep(plan, sizes, options, null, err);
     }
 
     @Override

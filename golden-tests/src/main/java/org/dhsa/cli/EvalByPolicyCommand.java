@@ -28,8 +28,8 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
     Path haystack;
 
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048.")
-    List<Integer> lengths = EvalQuickCommand.LENGTHS;
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of the prompt and an answer together. Default: 256,512,1024,2048; where every model has a window of 1024 or more, 4096,8192.")
+    List<Integer> lengths;
 
     @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per length and depth. Default: ${DEFAULT-VALUE}.")
     int samples;
@@ -37,8 +37,8 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--policies", paramLabel = "NAME,NAME", split = ",", description = "As in eval niah. Default: the six of eval quick.")
     List<String> policies = EvalQuickCommand.POLICIES;
 
-    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 64,128.")
-    List<Integer> budgets = EvalQuickCommand.BUDGETS;
+    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 64,128; where every model has a window of 1024 or more, 1024,2048.")
+    List<Integer> budgets;
 
     @Mixin
     EvalOptions options;
@@ -66,9 +66,12 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
         check();
-        NeedlePlan plan = new NeedlePlan(spec.name(), lengths, depths(), List.of(1), samples, Contenders.split(policies), budgets, List.of(Setting.STRICT), "all", options.seed);
+        Sizes sizes = new Sizes(lengths, budgets);
+        NeedlePlan small = new NeedlePlan(spec.name(), sizes.lengthsOr(EvalQuickCommand.LENGTHS), depths(), List.of(1), samples, Contenders.split(policies),
+                sizes.budgetsOr(EvalQuickCommand.BUDGETS), List.of(Setting.STRICT), "all", options.seed);
         EvalSetup setup = options.setup(err);
         try {
+            NeedlePlan plan = sizes.fit(small, setup.models(), options, err);
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);

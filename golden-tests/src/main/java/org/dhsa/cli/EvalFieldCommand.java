@@ -1,9 +1,7 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -17,8 +15,6 @@ import org.dhsa.eval.PromptSource;
 import org.dhsa.eval.Setting;
 import org.dhsa.eval.Sweep;
 import org.dhsa.eval.ToyPrompts;
-import org.dhsa.eval.report.EvalReport;
-import org.dhsa.eval.report.TaskReport;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -84,22 +80,6 @@ final class EvalFieldCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
-        SweepRun run = SweepRun.of(this, spec, options, "cell");
-        EvalReport report = EvalReport.read(List.of(run.file()));
-        Path page = run.file().resolveSibling(run.file().getFileName().toString().replaceFirst("\\.jsonl$", "") + ".html");
-        FileOutput.write(page, report.html());
-        PrintWriter out = spec.commandLine().getOut();
-        if (options.json) {
-            ObjectNode json = Json.object().put("results", run.file().toString()).put("page", page.toString()).put("computed_now", run.now());
-            report.tasks().forEach(t -> t.addTo(json));
-            out.println(Json.pretty(json));
-        } else {
-            report.tasks().stream().map(TaskReport::text).forEach(out::print);
-            out.println();
-            out.println("Results: " + run.file().toAbsolutePath().normalize());
-            out.println("The page: " + page.toAbsolutePath().normalize());
-        }
-        out.flush();
-        return 0;
+        return EvalNeedles.run(this, spec, options, "cell", "computed_now");
     }
 }

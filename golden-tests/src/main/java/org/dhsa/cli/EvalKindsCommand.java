@@ -10,7 +10,6 @@ import java.util.concurrent.Callable;
 import org.dhsa.eval.Contenders;
 import org.dhsa.eval.EvalModel;
 import org.dhsa.eval.EvalSetup;
-import org.dhsa.eval.KindsSummary;
 import org.dhsa.eval.KindsTask;
 import org.dhsa.eval.Sweep;
 import org.dhsa.eval.TextKinds;
@@ -82,20 +81,6 @@ final class EvalKindsCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
-        SweepRun run = SweepRun.of(this, spec, options, "text");
-        KindsSummary summary = new KindsSummary(run.results());
-        PrintWriter output = spec.commandLine().getOut();
-        if (options.json) {
-            var json = Json.object().put("results", run.file().toString()).put("measured_now", run.now());
-            var table = json.putArray("rows");
-            summary.rows().forEach(row -> table.add(row.json()));
-            output.println(Json.pretty(json));
-        } else {
-            output.print(summary.text());
-            output.println();
-            output.println("Results: " + run.file().toAbsolutePath().normalize());
-        }
-        output.flush();
-        return 0;
+        return EvalNeedles.run(this, spec, options, "text", "measured_now");
     }
 }

@@ -81,7 +81,7 @@ final class EvalLongbenchCommand implements Callable<Integer>, SweepCommand {
         positive("--max-tokens", maxTokens);
         positive("--new-tokens", newTokens);
         List<LongBenchTask> asked = tasks == null ? List.of() : tasks.stream().map(LongBenchTask::of).distinct().toList();
-        NeedlePlan plan = answers.plan("longbench", List.of(1), 1, options.seed);
+        NeedlePlan small = answers.plan("longbench", List.of(1), 1, options.seed);
         LongBenchData read = LongBenchData.read(data, asked);
         EvalNeedles.warnOfBroken(read.broken(), err);
         if (!read.missing().isEmpty()) {
@@ -97,6 +97,7 @@ final class EvalLongbenchCommand implements Callable<Integer>, SweepCommand {
                         + " are more than a model was made for. Give at most " + Math.max(room, 0) + (room <= 0 ? " and fewer --new-tokens." : ", or fewer --new-tokens."));
             }
             int most = maxTokens == null ? Math.min(PAPER_TOKENS, room) : maxTokens;
+            NeedlePlan plan = answers.sizes(small.lengths()).fit(small, setup.models(), options, err);
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
             }

@@ -25,10 +25,12 @@ final class EvalNeedles {
 
     private EvalNeedles() {}
 
+    /// @param small    with the sizes of small models where none were given
     /// @param haystack folder of prose, null for the toy language
-    static Sweep sweep(NeedlePlan plan, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
+    static Sweep sweep(NeedlePlan small, Sizes sizes, EvalOptions options, Path haystack, PrintWriter err) throws IOException, WeightsFormatException {
         EvalSetup setup = options.setup(err);
         try {
+            NeedlePlan plan = sizes.fit(small, setup.models(), options, err);
             List<PromptSource> sources = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);
@@ -60,25 +62,32 @@ final class EvalNeedles {
     }
 
     static int run(SweepCommand command, CommandSpec spec, EvalOptions options) throws IOException, WeightsFormatException {
-        SweepRun run = SweepRun.of(command, spec, options, "prompt");
-        report(run.file(), run.now(), run.seconds(), options, spec.commandLine().getOut());
+        return run(command, spec, options, "prompt", "answered_now");
+    }
+
+    /// @param unit what a cell is called
+    /// @param now  the field of `--json` that says how many cells were computed now
+    static int run(SweepCommand command, CommandSpec spec, EvalOptions options, String unit, String now) throws IOException, WeightsFormatException {
+        SweepRun run = SweepRun.of(command, spec, options, unit);
+        report(run, now, options, spec.commandLine().getOut());
         return 0;
     }
 
-    private static void report(Path file, int now, double seconds, EvalOptions options, PrintWriter out) throws IOException {
+    private static void report(SweepRun run, String now, EvalOptions options, PrintWriter out) throws IOException {
+        Path file = run.file();
         EvalReport report = EvalReport.read(List.of(file));
         TaskReport summary = report.tasks().getFirst();
-        int prompts = summary.results().units().size();
+        int units = summary.results().units().size();
         Path page = file.resolveSibling(file.getFileName().toString().replaceFirst("\\.jsonl$", "") + ".html");
         FileOutput.write(page, report.html());
         if (options.json) {
-            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put("answered_now", now);
+            ObjectNode json = Json.object().put("results", file.toString()).put("page", page.toString()).put(now, run.now());
             summary.addTo(json);
             out.println(Json.pretty(json));
         } else {
             out.print(summary.text());
             out.println();
-            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", now, seconds, prompts);
+            out.printf(java.util.Locale.ROOT, "%d results measured in %.0f s, %d in the file.%n", run.now(), run.seconds(), units);
             out.println("Results: " + file.toAbsolutePath().normalize());
             out.println("The page with the pictures: " + page.toAbsolutePath().normalize());
         }

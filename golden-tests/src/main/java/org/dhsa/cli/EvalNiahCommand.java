@@ -28,8 +28,8 @@ final class EvalNiahCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--haystack", paramLabel = "DIR", description = "Folder of .txt files (UTF-8). Default: the toy language.")
     Path haystack;
 
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")
-    List<Integer> lengths = EvalQuickCommand.LENGTHS;
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048; where every model has a window of 1024 or more, 4096,8192.")
+    List<Integer> lengths;
 
     @Option(names = "--depths", paramLabel = "N,N", split = ",", description = "Percent of the haystack before the needle. Default: 0,25,50,75,100.")
     List<Integer> depths = EvalQuickCommand.DEPTHS;
@@ -44,8 +44,8 @@ final class EvalNiahCommand implements Callable<Integer>, SweepCommand {
             + "Default: these six."})
     List<String> policies = EvalQuickCommand.POLICIES;
 
-    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 64,128.")
-    List<Integer> budgets = EvalQuickCommand.BUDGETS;
+    @Option(names = "--budgets", paramLabel = "N,N", split = ",", description = "Keys that a query may read. Default: 64,128; where every model has a window of 1024 or more, 1024,2048.")
+    List<Integer> budgets;
 
     @Option(names = "--settings", paramLabel = "NAME,NAME", split = ",", description = {"authors: question and new tokens dense, as in the authors' code. "
             + "strict: every position sparse. question-dense, decode-dense: only the one of them. Default: authors,strict."})
@@ -66,8 +66,10 @@ final class EvalNiahCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("niah", lengths, depths, needles, samples, Contenders.split(policies), budgets, settings, layers, options.seed);
-        return EvalNeedles.sweep(plan, options, haystack, err);
+        Sizes sizes = new Sizes(lengths, budgets);
+        NeedlePlan plan = new NeedlePlan("niah", sizes.lengthsOr(EvalQuickCommand.LENGTHS), depths, needles, samples, Contenders.split(policies),
+                sizes.budgetsOr(EvalQuickCommand.BUDGETS), settings, layers, options.seed);
+        return EvalNeedles.sweep(plan, sizes, options, haystack, err);
     }
 
     @Override

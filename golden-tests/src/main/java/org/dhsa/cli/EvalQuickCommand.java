@@ -28,8 +28,8 @@ final class EvalQuickCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--samples", paramLabel = "N", defaultValue = "1", description = "Prompts per cell; more may be added to a finished run. Default: ${DEFAULT-VALUE}.")
     int samples;
 
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")
-    List<Integer> lengths = LENGTHS;
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048; where every model has a window of 1024 or more, 4096,8192.")
+    List<Integer> lengths;
 
     @Mixin
     EvalOptions options;
@@ -42,8 +42,9 @@ final class EvalQuickCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
-        NeedlePlan plan = new NeedlePlan("quick", lengths, DEPTHS, List.of(1), samples, POLICIES, BUDGETS, Setting.USUAL, "all", options.seed);
-        return EvalNeedles.sweep(plan, options, null, err);
+        Sizes sizes = new Sizes(lengths, null);
+        NeedlePlan plan = new NeedlePlan("quick", sizes.lengthsOr(LENGTHS), DEPTHS, List.of(1), samples, POLICIES, BUDGETS, Setting.USUAL, "all", options.seed);
+        return EvalNeedles.sweep(plan, sizes, options, null, err);
     }
 
     @Override

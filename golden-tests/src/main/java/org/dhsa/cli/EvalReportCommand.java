@@ -14,9 +14,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/// Result files, the shards of one run or a single one, as a page and as text.
+/// Result files of any commands of eval as one page and as text.
 @Command(name = "report", mixinStandardHelpOptions = true, sortOptions = false, header = "Puts result files together: one page with heat maps, curves and tables.",
-        description = {"", "Takes the files of quick, niah or ablate; several must be shards of one configuration.", ""})
+        description = {"", "Takes result files of any commands of eval, and puts them on one page, command by command.",
+            "Several files of one command must be shards of one configuration.", ""})
 final class EvalReportCommand implements Callable<Integer> {
 
     @Parameters(arity = "1..*", paramLabel = "FILE", description = "Result files (.jsonl).")

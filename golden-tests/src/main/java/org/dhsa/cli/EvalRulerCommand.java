@@ -53,8 +53,8 @@ final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
     @Option(names = "--qa", paramLabel = "FILE", description = "Questions for the task qa, JSON lines.")
     Path qa;
 
-    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048.")
-    List<Integer> lengths = EvalQuickCommand.LENGTHS;
+    @Option(names = "--lengths", paramLabel = "N,N", split = ",", description = "Tokens of prompt and answer together. Default: 256,512,1024,2048; where every model has a window of 1024 or more, 4096,8192.")
+    List<Integer> lengths;
 
     @Option(names = "--samples", paramLabel = "N", defaultValue = "3", description = "Prompts per task and length. Default: ${DEFAULT-VALUE}.")
     int samples;
@@ -73,7 +73,7 @@ final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
 
     @Override
     public Sweep sweep(PrintWriter err) throws IOException, WeightsFormatException {
-        NeedlePlan plan = answers.plan("ruler", lengths, samples, options.seed);
+        NeedlePlan small = answers.plan("ruler", lengths, samples, options.seed);
         List<RulerTask> asked = tasks == null ? null : tasks.stream().map(RulerTask::of).distinct().toList();
         if (qa == null && asked != null && asked.contains(RulerTask.QA)) {
             throw new BadInput("--tasks: qa asks questions from a file. Name it with --qa FILE (one JSON object per line with question, answers and documents).");
@@ -91,6 +91,7 @@ final class EvalRulerCommand implements Callable<Integer>, SweepCommand {
             }
             List<RulerTask> measured = asked != null ? asked : Arrays.stream(RulerTask.values())
                     .filter(t -> t == RulerTask.QA ? qa != null : !toy || t.inToyLanguage()).toList();
+            NeedlePlan plan = answers.sizes(lengths).fit(small, setup.models(), options, err);
             List<TaskPrompts> prompts = new ArrayList<>();
             for (EvalModel model : setup.models()) {
                 plan.requireFits(model);

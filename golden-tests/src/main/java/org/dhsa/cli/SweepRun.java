@@ -1,13 +1,8 @@
 package org.dhsa.cli;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
 import org.dhsa.eval.ResultLog;
 import org.dhsa.eval.Sweep;
 import org.dhsa.eval.SweepEngine;
@@ -16,9 +11,8 @@ import picocli.CommandLine.Model.CommandSpec;
 
 /// A sweep from the command line's point of view: opens it, goes on with an earlier file, shows progress.
 ///
-/// @param now     cells computed now
-/// @param results all of the file, in the order of the cells, whoever was done first
-record SweepRun(Path file, int now, double seconds, List<JsonNode> results) {
+/// @param now cells computed now
+record SweepRun(Path file, int now, double seconds) {
 
     /// @param unit what a cell is called: `prompt`
     static SweepRun of(SweepCommand command, CommandSpec spec, EvalOptions options, String unit) throws IOException, WeightsFormatException {
@@ -38,14 +32,8 @@ record SweepRun(Path file, int now, double seconds, List<JsonNode> results) {
                 Progress.Task line = progress.task(spec.name());
                 int now = engine.run(sweep, log, (done, of) -> line.at(unit, done, of));
                 progress.clear();
-                return new SweepRun(file, now, (System.nanoTime() - begun) / 1e9, inOrder(log.results(), sweep.cells()));
+                return new SweepRun(file, now, (System.nanoTime() - begun) / 1e9);
             }
         }
-    }
-
-    private static List<JsonNode> inOrder(List<JsonNode> results, List<String> cells) {
-        Map<String, Integer> places = new HashMap<>();
-        cells.forEach(cell -> places.put(cell, places.size()));
-        return results.stream().sorted(Comparator.comparing(r -> places.getOrDefault(r.path("unit").asText(), Integer.MAX_VALUE))).toList();
     }
 }

@@ -132,11 +132,16 @@ public final class Contenders {
         return spec.substring(0, colon) + (kept.isEmpty() ? "" : ":" + kept);
     }
 
+    /// Whether a model's window is that of the published models: sizes for the small ones mean little there.
+    public static boolean isLarge(EvalModel model) {
+        return model.model().config().slidingWindow() >= LARGE_WINDOW;
+    }
+
     /// What a user should know about the sizes of a plan on a real model; empty if there is nothing to say.
     public static List<String> sizes(NeedlePlan plan, EvalModel model) {
         int window = model.model().config().slidingWindow();
         List<String> said = new ArrayList<>();
-        if (window >= LARGE_WINDOW) {
+        if (isLarge(model)) {
             if (plan.budgets().stream().allMatch(b -> b < LARGE_WINDOW / 4)) {
                 said.add("Budgets of " + plan.budgets().stream().map(String::valueOf).collect(Collectors.joining(", ")) + " keys are sizes for the small models of this project; " + model.name()
                         + " has a window of " + window + ". The published budget is --budgets 1024.");

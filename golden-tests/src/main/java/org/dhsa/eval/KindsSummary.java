@@ -24,8 +24,9 @@ public final class KindsSummary {
     /// @param recall    on global layers
     /// @param regret    on global layers
     /// @param recallWon recall of the first chunking minus this one's, on the same text
+    /// @param regretWon regret, likewise: below 0 the first chunking is better
     public record Row(String model, String kind, String chunking, Interval chunks, int median, int longest, Interval atSuppression, Interval recall, Interval regret,
-                      Interval recallWon) {
+                      Interval recallWon, Interval regretWon) {
 
         public ObjectNode json() {
             ObjectNode json = Json.object().put("model", model).put("kind", kind).put("chunking", chunking);
@@ -35,6 +36,7 @@ public final class KindsSummary {
             json.set("recall", interval(recall));
             json.set("regret", interval(regret));
             json.set("first_chunking_recall_minus_this", interval(recallWon));
+            json.set("first_chunking_regret_minus_this", interval(regretWon));
             return json;
         }
 
@@ -65,6 +67,7 @@ public final class KindsSummary {
         List<Double> recall = new ArrayList<>();
         List<Double> regret = new ArrayList<>();
         List<Double> won = new ArrayList<>();
+        List<Double> regretWon = new ArrayList<>();
         int longest = 0;
         for (JsonNode text : results) {
             if (text.path("model").asText().equals(model) && text.path("kind").asText().equals(kind)) {
@@ -76,13 +79,15 @@ public final class KindsSummary {
                         longest = Math.max(longest, run.path("chunks").path("longest").asInt());
                         recall.add(run.path("global").path("recall").asDouble());
                         regret.add(run.path("global").path("regret").asDouble());
-                        won.add(text.path("runs").path(0).path("global").path("recall").asDouble() - run.path("global").path("recall").asDouble());
+                        JsonNode first = text.path("runs").path(0).path("global");
+                        won.add(first.path("recall").asDouble() - run.path("global").path("recall").asDouble());
+                        regretWon.add(first.path("regret").asDouble() - run.path("global").path("regret").asDouble());
                     }
                 }
             }
         }
         return new Row(model, kind, chunking, Interval.of(chunks), medians.stream().sorted().toList().get((medians.size() - 1) / 2), longest, Interval.of(suppressed),
-                Interval.of(recall), Interval.of(regret), Interval.of(won));
+                Interval.of(recall), Interval.of(regret), Interval.of(won), Interval.of(regretWon));
     }
 
     /// A table for the terminal.

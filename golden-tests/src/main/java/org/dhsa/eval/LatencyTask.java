@@ -8,6 +8,8 @@ import org.dhsa.backend.Backend;
 import org.dhsa.cli.Json;
 import org.dhsa.eval.cost.CostModel;
 import org.dhsa.eval.cost.ModelShape;
+import org.dhsa.eval.measure.TimedBackend;
+import org.dhsa.eval.measure.TimedPolicy;
 import org.dhsa.eval.measure.WorkProbe;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
@@ -20,6 +22,7 @@ import org.dhsa.generate.Probes;
 ///
 /// In every repetition each policy runs once, and the order turns by one, so that a policy is compared with another under the
 /// same conditions. Before the first repetition of a length each has run once untimed; that run is the one that is counted.
+/// After the timed runs of a repetition each policy reads the prompt once more, with a clock on every stage and on the policy: `split_nanos`.
 public final class LatencyTask implements Sweep {
 
     private static final int NEW_TOKENS = 16;
@@ -70,6 +73,9 @@ public final class LatencyTask implements Sweep {
             lines[c] = all.get(c).json();
             lines[c].setAll(counted.get(key(job, all.get(c))));
             timed(job, all.get(c).mode(), lines[c]);
+        }
+        for (int c = 0; c < all.size(); c++) {
+            lines[c].set("split_nanos", split(job, all.get(c)));
         }
         job.line().putArray("runs").addAll(List.of(lines));
         return job.line();
@@ -135,6 +141,20 @@ public final class LatencyTask implements Sweep {
             session.decode(next(ids, n)).toDouble();
         }
         return new Passed(first, NEW_TOKENS / ((System.nanoTime() - begun) / 1e9));
+    }
+
+    /// Where the time of the prompt goes. The pass is none of those that are compared, because of its clocks; on a device every stage is waited for.
+    private static ObjectNode split(UnitRuns.Job job, UnitRuns.Contender contender) {
+        TimedBackend backend = new TimedBackend(job.backend(), true);
+        TimedPolicy policy = new TimedPolicy(contender.policy());
+        AttentionMode mode = contender.mode() instanceof AttentionMode.Policy p ? new AttentionMode.Policy(policy, p.setting()) : contender.mode();
+        Gemma2Forward.Session session = new Gemma2Forward(job.model().model().config(), job.model().model().weights(), backend, job.model().scale()).open(mode, Probe.NONE);
+        long begun = System.nanoTime();
+        session.prefill(job.prompt().ids()).toDouble();
+        long whole = System.nanoTime() - begun;
+        TimedPolicy.Split split = policy.split(backend.nanos(), whole);
+        return Json.object().put("predict", split.predict()).put("score", split.score()).put("select", split.select()).put("attend", split.attend())
+                .put("other", split.other()).put("whole", whole);
     }
 
     /// Some token of the prompt: which one does not matter to the cost.

@@ -59,6 +59,11 @@ public record NeedlePlan(String task, List<Integer> lengths, List<Integer> depth
         }
     }
 
+    /// The same with other lengths and budgets.
+    public NeedlePlan with(List<Integer> otherLengths, List<Integer> otherBudgets) {
+        return new NeedlePlan(task, otherLengths, depths, needles, samples, policies, otherBudgets, settings, layers, seed);
+    }
+
     /// @throws BadInput if a length is longer than the model, or a policy cannot be made for it
     public void requireFits(EvalModel model) {
         requireLengths(model.name(), model.model().config().maxPositionEmbeddings());

@@ -114,6 +114,14 @@ class EvalCommandTest {
         // at equal budgets every chunking reads as much on global layers
         assertThat(one.path("runs").get(0).path("global").path("pairs")).isEqualTo(one.path("runs").get(1).path("global").path("pairs"));
 
+        var recall = rows.get(1).path("first_chunking_recall_minus_this");
+        assertThat(recall.path("mean").asDouble()).isCloseTo(rows.get(0).path("recall").path("mean").asDouble() - rows.get(1).path("recall").path("mean").asDouble(),
+                org.assertj.core.data.Offset.offset(2e-3));
+        var regret = rows.get(1).path("first_chunking_regret_minus_this");
+        assertThat(regret.path("mean").asDouble()).isCloseTo(rows.get(0).path("regret").path("mean").asDouble() - rows.get(1).path("regret").path("mean").asDouble(),
+                org.assertj.core.data.Offset.offset(2e-3));
+        assertThat(Files.readString(folder.resolve("k.html"))).contains("3 texts of 128 tokens, 3 kinds, each cut in 2 ways");
+
         refused(kinds(folder, file, "1", "128", "--kinds", "prosa"), "did you mean prose");
         refused(kinds(folder, file, "9", "128"), "notes: the file has");
         refused(kinds(folder, folder.resolve("none.txt"), "1", "128"), "there is no such file");
@@ -126,6 +134,49 @@ class EvalCommandTest {
                 "--budget", "32", "--text", "notes=" + notes, "--json", "--out", folder.resolve("k.jsonl").toString()));
         args.addAll(List.of(more));
         return Cli.run(args.toArray(String[]::new));
+    }
+
+    @Test
+    void resultsByKindMakeAPage(@TempDir Path folder) throws IOException {
+        Path page = folder.resolve("kinds.html");
+        Cli.Result result = Cli.run("eval", "report", Home.find().root().resolve("golden-tests/eval/kinds.jsonl").toString(), "--out", page.toString(), "--json");
+        assertThat(result.code()).as(result.err()).isZero();
+        var rows = Json.MAPPER.readTree(result.out()).path("rows");
+        assertThat(rows).as("two models, eight kinds, six chunkings").hasSize(96);
+        var code = rows.get(48 + 6 + 1);
+        assertThat(List.of(code.path("model").asText(), code.path("kind").asText(), code.path("chunking").asText())).containsExactly("tiny-gemma2 without chunk loss", "code", "fixed-16");
+        assertThat(code.path("chunk_length").path("texts").asInt()).isEqualTo(6);
+        // the row of docs/findings.md: predicted minus fixed-16 on code
+        assertThat(Files.readString(page)).contains("96 texts of 512 tokens", "-2.6 [-3.0, -2.2]", "without chunk loss").containsSubsequence("<h2>Chunks</h2>", "<td>prose</td>", "<td>code</td>",
+                "<td>random</td>", "<h2>Recall and regret</h2>", "predicted minus it").doesNotContain("{{", "src=", "href=", "@import", "NaN", "layers: .");
+    }
+
+    @Test
+    void sizesThatAreNotGivenFollowTheModels(@TempDir Path folder) throws Exception {
+        Path large = Cli.copyOfTinyModel(folder);
+        Path config = large.resolve("config.json");
+        String before = Files.readString(config);
+        Files.writeString(config, before.replaceAll("(\"sliding_window(_size)?\": *)\\d+", "$1 1024"));
+        assertThat(Files.readString(config)).isNotEqualTo(before);
+        assertThat(sizes("niah", Cli.TINY.toString())).isEqualTo("[256,512,1024,2048] [64,128] ");
+        assertThat(sizes("niah", large + "," + Cli.TINY)).as("one of two is small").startsWith("[256,512,1024,2048] [64,128] ").doesNotContain("Not given");
+        assertThat(sizes("niah", large.toString(), "--lengths", "512")).startsWith("[512] [1024,2048] ").contains("size: --budgets 1024,2048.");
+        assertThat(sizes("niah", large.toString(), "--lengths", "512", "--budgets", "64")).startsWith("[512] [64] ").doesNotContain("Not given");
+        for (String command : List.of("niah", "recall", "ablate", "ruler")) {
+            // the model was made for 4096 tokens, so 8192 are left out
+            assertThat(sizes(command, large.toString())).as(command).startsWith("[4096] [1024,2048] ").contains("--lengths 4096 --budgets 1024,2048.");
+        }
+    }
+
+    /// Lengths and budgets of a sweep, and what is said on the way.
+    private static String sizes(String command, String models, String... more) throws Exception {
+        List<String> args = new ArrayList<>(List.of("eval", command, "--model", models, "--policies", "dense,sliding", "--samples", "1"));
+        args.addAll(List.of(more));
+        var parsed = Main.commandLine().parseArgs(args.toArray(String[]::new)).subcommand().subcommand();
+        var err = new java.io.StringWriter();
+        try (var sweep = ((SweepCommand) parsed.commandSpec().userObject()).sweep(new java.io.PrintWriter(err))) {
+            return sweep.config().path("lengths") + " " + sweep.config().path("budgets") + " " + err;
+        }
     }
 
     @Test
@@ -193,12 +244,20 @@ class EvalCommandTest {
         Json.MAPPER.readTree(timed.out()).path("latency").forEach(row -> {
             assertThat(row.path("seconds_to_first_token").path("mean").asDouble()).isPositive();
             assertThat(row.path("peak_heap_bytes").asLong()).isPositive();
+            assertThat(row.path("split_milliseconds").path("attend").asDouble()).isPositive();
             assertThat(row.path("dense_over_it").path("prompts").asInt()).as("pairs").isEqualTo(2);
         });
         for (var one : Json.MAPPER.readTree(lines(latency).getFirst()).path("runs")) {
             String policy = one.path("policy").asText();
             assertThat(one.path("measured").path("attention_flops").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("attention_flops").asLong());
             assertThat(one.path("measured").path("selection_flops").asLong()).as(policy).isLessThanOrEqualTo(one.path("predicted").path("selection_flops").asLong());
+            var split = one.path("split_nanos");
+            assertThat(split.fieldNames()).toIterable().as(policy).containsExactly("predict", "score", "select", "attend", "other", "whole");
+            assertThat(split.path("predict").asLong() + split.path("score").asLong() + split.path("select").asLong() + split.path("attend").asLong() + split.path("other").asLong())
+                    .as(policy).isEqualTo(split.path("whole").asLong());
+            assertThat(List.of(split.path("attend").asLong(), split.path("other").asLong())).as(policy).allMatch(n -> n > 0);
+            assertThat(split.path("select").asLong() > 0).as("%s chooses", policy).isEqualTo(!policy.equals("dense"));
+            assertThat(split.path("predict").asLong() > 0 && split.path("score").asLong() > 0).as("%s predicts and scores", policy).isEqualTo(policy.equals("dhsa"));
             assertThat(one.path("measured").path("kv_bytes").asLong()).as(policy).isPositive().isLessThanOrEqualTo(one.path("predicted").path("kv_bytes").asLong());
         }
         assertThat(Json.MAPPER.readTree(measure("latency", latency, "--repeats", "3").out()).path("answered_now").asInt()).as("one more repetition").isEqualTo(1);
@@ -208,7 +267,7 @@ class EvalCommandTest {
         assertThat(all.code()).as(all.err()).isZero();
         assertThat(Json.MAPPER.readTree(all.out()).fieldNames()).toIterable().containsExactlyInAnyOrder("page", "prompts", "accuracy", "recall", "latency");
         assertThat(Files.readString(page)).containsSubsequence("eval niah", "Length and depth", "eval recall", "How well keys are chosen", "Layer by layer", "eval latency",
-                "Time and memory", "The cost model beside what was counted and measured").doesNotContain("{{", "src=", "href=", "@import", "NaN");
+                "Time and memory", "Where the time of a prompt goes", "The cost model beside what was counted and measured").doesNotContain("{{", "src=", "href=", "@import", "NaN");
 
         Path other = folder.resolve("other.jsonl");
         assertThat(measure("recall", other, "--depths", "0", "--rows", "7").code()).isZero();

@@ -230,6 +230,11 @@ public final class OpenClBackend implements Backend {
     }
 
     @Override
+    public void finish() {
+        context.finish();
+    }
+
+    @Override
     public void close() {
         context.close();
     }

@@ -113,6 +113,9 @@ public interface Backend extends AutoCloseable {
         return Optional.empty();
     }
 
+    /// Returns when everything asked for so far is computed. A device may otherwise still be at work on what a stage returned.
+    default void finish() {}
+
     /// Releases what the backend holds. Tensors it made must not be used afterwards.
     @Override
     void close();

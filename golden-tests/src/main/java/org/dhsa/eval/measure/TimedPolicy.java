@@ -17,23 +17,29 @@ public final class TimedPolicy implements SelectionPolicy {
         this.inner = inner;
     }
 
-    /// Where the time of a pass went, in nanoseconds.
+    /// Where the time of a pass went, in nanoseconds. The parts add up to the whole.
     ///
     /// @param predict boundary prediction and non-maximum suppression
     /// @param score   pooling, chunk similarity, upsampling
     /// @param select  the ranking, and whatever else a policy does that is no stage (an oracle's attention, say)
     /// @param attend  dense and sparse attention
-    /// @param other   all other stages
-    public record Split(long predict, long score, long select, long attend, long other) {}
+    /// @param other   all other stages, and what is no stage: the cache, views of tensors
+    public record Split(long predict, long score, long select, long attend, long other) {
+
+        /// All but `other`: what attention costs with everything that chooses its keys.
+        public long attention() {
+            return predict + score + select + attend;
+        }
+    }
 
     /// @param stages nanoseconds of every stage of the same pass
-    public Split split(Map<Stage, Long> stages) {
+    /// @param whole  nanoseconds of the pass
+    public Split split(Map<Stage, Long> stages, long whole) {
         long predict = sum(stages, Stage.BOUNDARY_PREDICTION, Stage.NON_MAXIMUM_SUPPRESSION);
         long score = sum(stages, Stage.CHUNK_REPRESENTATION, Stage.CHUNK_SIMILARITY, Stage.UPSAMPLING);
         long attend = sum(stages, Stage.DENSE_ATTENTION, Stage.SPARSE_ATTENTION);
-        long all = stages.values().stream().mapToLong(Long::longValue).sum();
         long select = Math.max(stages.getOrDefault(Stage.TOP_K_SELECTION, 0L), nanos - predict - score);
-        return new Split(predict, score, select, attend, all - predict - score - attend - stages.getOrDefault(Stage.TOP_K_SELECTION, 0L));
+        return new Split(predict, score, select, attend, whole - predict - score - select - attend);
     }
 
     private static long sum(Map<Stage, Long> stages, Stage... which) {

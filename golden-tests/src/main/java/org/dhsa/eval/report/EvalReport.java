@@ -61,6 +61,6 @@ public record EvalReport(List<TaskReport> tasks) {
     private String said(ResultSet results) {
         JsonNode config = results.config();
         return (tasks.size() == 1 ? "Backend " : results.task() + ": backend ") + config.path("backend").asText() + ", seed " + config.path("seed").asText()
-                + (config.has("haystack") ? ", haystack: " + config.path("haystack").asText() : "") + ", layers: " + config.path("layers").asText() + ".";
+                + (config.has("haystack") ? ", haystack: " + config.path("haystack").asText() : "") + (config.has("layers") ? ", layers: " + config.path("layers").asText() : "") + ".";
     }
 }

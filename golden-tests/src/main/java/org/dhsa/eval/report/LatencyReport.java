@@ -16,6 +16,8 @@ record LatencyReport(ResultSet results) implements TaskReport {
 
     private static final String FIRST = "/seconds_to_first_token";
     private static final String RATE = "/tokens_per_second";
+    /// Of the prompt's time, as [org.dhsa.eval.measure.TimedPolicy.Split] has them.
+    private static final List<String> PARTS = List.of("predict", "score", "select", "attend", "other");
 
     @Override
     public String headline() {
@@ -44,6 +46,9 @@ record LatencyReport(ResultSet results) implements TaskReport {
                 new Section("Time and memory", "Means over repetitions with their 95 % bootstrap interval; ratios are paired by repetition (geometric mean), above 1 where the policy is faster than "
                         + "dense attention. Heap: most bytes in use, garbage not yet collected among them. Outside: resident after the run, outside the heap and mapped files, "
                         + "the heap's whole reservation taken off, so rather too small. Mapped: resident pages of files, weights among them. Device: most bytes in use at once.", each(this::times)),
+                new Section("Where the time of a prompt goes", "Milliseconds, means over repetitions, of a pass of its own with a clock on every stage and on the policy: its whole is not to be compared with the times "
+                        + "above. Predict: boundary prediction and suppression. Score: pooling, similarity, upsampling. Select: the ranking, and whatever else a policy does that is no stage. Attend: attention on "
+                        + "the keys read. Other: all other stages, the cache. Attention: the first four, with their 95 % bootstrap interval, and as a share of the whole.", each(this::split)),
                 new Section("The cost model beside what was counted and measured", "Left of each pair what the model says from shapes alone, right what was counted or measured. Attention: operations "
                         + "for the pairs read. Selecting: scoring of the policy and the boundary predictor. Loaded: bytes of keys and values read from memory, each list once. Prompt and decoding, times "
                         + "as fast as dense: the model lets every operation of a prompt, and every byte of a new token, take the same time; measured is the clock. Ledger: weights in BF16 and cache in F32 "
@@ -74,6 +79,31 @@ record LatencyReport(ResultSet results) implements TaskReport {
             }
         }
         return Html.table(List.of("Policy, budget", "Tokens", "First token, ms", "Dense over it", "New tokens/s", "It over dense", "Heap, MiB", "Outside, MiB", "Mapped, MiB", "Device, MiB"), rows);
+    }
+
+    private String split(String model) {
+        List<List<String>> rows = new ArrayList<>();
+        for (int length : results.lengths()) {
+            for (RunGroup group : RunGroup.of(results, units(model, length))) {
+                List<String> row = new ArrayList<>(List.of(group.label(), String.valueOf(length)));
+                PARTS.forEach(part -> row.add(milliseconds(group.mean("/split_nanos/" + part))));
+                Interval attention = attention(group);
+                double whole = group.mean("/split_nanos/whole").mean();
+                row.addAll(List.of(attention.units() == 0 ? "none" : Html.format("%.2f [%.2f, %.2f]", attention.mean() / 1e6, attention.low() / 1e6, attention.high() / 1e6),
+                        Html.share(attention.units() == 0 ? Double.NaN : attention.mean() / whole)));
+                rows.add(row);
+            }
+        }
+        return Html.table(List.of("Policy, budget", "Tokens", "Predict", "Score", "Select", "Attend", "Other", "Attention", "Share"), rows);
+    }
+
+    private static Interval attention(RunGroup group) {
+        return Interval.of(group.runs().values().stream().map(r -> r.path("split_nanos")).filter(JsonNode::isObject)
+                .map(s -> s.path("whole").asDouble() - s.path("other").asDouble()).toList());
+    }
+
+    private static String milliseconds(Interval nanos) {
+        return nanos.units() == 0 ? "none" : Html.format("%.2f", nanos.mean() / 1e6);
     }
 
     private String model(String model) {
@@ -164,6 +194,13 @@ record LatencyReport(ResultSet results) implements TaskReport {
                     row.set("seconds_to_first_token", NeedleTask.json(group.mean(FIRST)));
                     row.set("tokens_per_second", NeedleTask.json(group.mean(RATE)));
                     row.set("dense_over_it", NeedleTask.json(dense.over(group, FIRST)));
+                    ObjectNode split = row.putObject("split_milliseconds");
+                    for (String part : PARTS) {
+                        Interval i = group.mean("/split_nanos/" + part);
+                        if (i.units() > 0) {
+                            split.put(part, NeedleTask.rounded(i.mean() / 1e6));
+                        }
+                    }
                     for (String bytes : List.of("peak_heap_bytes", "off_heap_bytes", "mapped_bytes", "device_peak_bytes")) {
                         Interval i = group.mean("/" + bytes);
                         if (i.units() > 0) {

@@ -60,7 +60,7 @@ public record ResultSet(JsonNode config, Map<String, JsonNode> units) {
         return configs.entrySet().stream().map(e -> new ResultSet(e.getValue(), units.get(e.getKey()))).toList();
     }
 
-    /// Which command measured: quick, niah, ablate, recall, latency.
+    /// Which command of eval measured, by its name.
     public String task() {
         return config.path("task").asText();
     }

@@ -49,6 +49,7 @@ public interface TaskReport {
         known.put("recall", RecallReport::new);
         known.put("latency", LatencyReport::new);
         known.put("field", FieldReport::new);
+        known.put("kinds", KindsReport::new);
         known.put("ruler", ScoresReport::of);
         known.put("longbench", ScoresReport::of);
         Function<ResultSet, TaskReport> maker = known.get(results.task());

@@ -214,11 +214,18 @@ class MeasureTest {
         TimedPolicy timed = new TimedPolicy(sleepy);
         timed.open(new int[LENGTH]).select(Case.of(1, new LayerKind.Global(), 0).layer);
         TimedPolicy.Split split = timed.split(Map.of(Stage.BOUNDARY_PREDICTION, 10L, Stage.UPSAMPLING, 20L, Stage.TOP_K_SELECTION, 5L,
-                Stage.SPARSE_ATTENTION, 40L, Stage.FEED_FORWARD, 100L));
-        assertThat(List.of(split.predict(), split.score(), split.attend(), split.other())).containsExactly(10L, 20L, 40L, 100L);
+                Stage.SPARSE_ATTENTION, 40L, Stage.FEED_FORWARD, 100L), 3_600_000_000_000L);
+        assertThat(List.of(split.predict(), split.score(), split.attend())).containsExactly(10L, 20L, 40L);
         assertThat(split.select()).isGreaterThanOrEqualTo(2_000_000 - 30);
+        assertThat(split.attention() + split.other()).isEqualTo(3_600_000_000_000L);
         timed.reset();
-        assertThat(timed.split(Map.of(Stage.TOP_K_SELECTION, 5L)).select()).isEqualTo(5);
+        assertThat(timed.split(Map.of(Stage.TOP_K_SELECTION, 5L), 5).select()).isEqualTo(5);
         assertThat(Arrays.asList(timed.name())).containsExactly("sleepy");
+    }
+
+    @Test
+    void theClockOfABackendHidesNothingOfIt() {
+        assertThat(Arrays.stream(TimedBackend.class.getDeclaredMethods()).map(java.lang.reflect.Method::getName))
+                .as("a method that is not passed on would have its default").containsAll(Arrays.stream(org.dhsa.backend.Backend.class.getMethods()).map(java.lang.reflect.Method::getName).toList());
     }
 }
