@@ -13,6 +13,7 @@ import picocli.CommandLine.Option;
 @Command(name = "latency", mixinStandardHelpOptions = true, sortOptions = false,
         header = "What a run costs in time and memory: time to the first token, decode rate, memory of heap, outside and device.",
         description = {"", "By length, policy and budget, strict setting, one thread. In every repetition each policy runs once, in turning order, after one untimed run of each.",
+            "A further pass of each, with clocks inside, splits a prompt's time: predict, score, select, attend, other.",
             "What the cost model says is kept beside it. Nothing else should run meanwhile. For careful timing use ./dhsa bench.", ""})
 final class EvalLatencyCommand extends EvalByPolicyCommand {
 
