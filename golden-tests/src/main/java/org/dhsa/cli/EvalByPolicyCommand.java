@@ -3,18 +3,13 @@ package org.dhsa.cli;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.dhsa.eval.Contenders;
-import org.dhsa.eval.EvalModel;
 import org.dhsa.eval.EvalSetup;
 import org.dhsa.eval.NeedlePlan;
-import org.dhsa.eval.PromptSource;
-import org.dhsa.eval.ProsePrompts;
 import org.dhsa.eval.Setting;
 import org.dhsa.eval.Sweep;
-import org.dhsa.eval.ToyPrompts;
 import org.dhsa.eval.UnitRuns;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.Mixin;
@@ -72,13 +67,7 @@ abstract class EvalByPolicyCommand implements Callable<Integer>, SweepCommand {
         EvalSetup setup = options.setup(err);
         try {
             NeedlePlan plan = sizes.fit(small, setup.models(), options, err);
-            List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : setup.models()) {
-                plan.requireFits(model);
-                EvalNeedles.saySizes(plan, model, options, err);
-                sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
-            }
-            return sweep(new UnitRuns(plan, setup, sources, repeats()));
+            return sweep(new UnitRuns(plan, setup, EvalNeedles.sources(plan, setup, options, haystack, err), repeats()));
         } catch (Throwable e) {
             setup.close();
             throw e;

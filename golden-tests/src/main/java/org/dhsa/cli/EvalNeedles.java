@@ -31,21 +31,28 @@ final class EvalNeedles {
         EvalSetup setup = options.setup(err);
         try {
             NeedlePlan plan = sizes.fit(small, setup.models(), options, err);
-            List<PromptSource> sources = new ArrayList<>();
-            for (EvalModel model : setup.models()) {
-                plan.requireFits(model);
-                saySizes(plan, model, options, err);
-                sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
-            }
-            return new NeedleTask(plan, setup, sources);
+            return new NeedleTask(plan, setup, sources(plan, setup, options, haystack, err));
         } catch (Throwable e) {
             setup.close();
             throw e;
         }
     }
 
+    /// The prompts of each model, after a look whether the plan fits it.
+    ///
+    /// @param haystack folder of prose, null for the toy language
+    static List<PromptSource> sources(NeedlePlan plan, EvalSetup setup, EvalOptions options, Path haystack, PrintWriter err) throws IOException {
+        List<PromptSource> sources = new ArrayList<>();
+        for (EvalModel model : setup.models()) {
+            plan.requireFits(model);
+            saySizes(plan, model, options, err);
+            sources.add(haystack == null ? new ToyPrompts(model.tokenizer(), plan.seed()) : new ProsePrompts(model.tokenizer(), haystack));
+        }
+        return sources;
+    }
+
     /// Says which sizes a real model is measured with, where they come from a default.
-    static void saySizes(NeedlePlan plan, EvalModel model, EvalOptions options, PrintWriter err) {
+    private static void saySizes(NeedlePlan plan, EvalModel model, EvalOptions options, PrintWriter err) {
         if (!options.json) {
             Contenders.sizes(plan, model).forEach(err::println);
             err.flush();

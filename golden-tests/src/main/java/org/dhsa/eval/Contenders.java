@@ -50,14 +50,11 @@ public final class Contenders {
         SHORT.put("dhsa/one-query-fixed-16", DHSA_BASE.replace("block=16", "block=1") + ",chunking=fixed-16");
     }
 
-    /// Every method with sizes for the small models: blocks of 16 queries, pages of 8 keys, no layer dense. Under `small/` in names.
+    /// Methods with sizes for the small models: blocks of 16 queries, pages of 8 keys, no layer dense. Under `small/` in names.
     private static final Map<String, String> SMALL = new LinkedHashMap<>();
 
     static {
-        SMALL.put("dhsa-each-head", DHSA_BASE + ",heads=each");
         SMALL.put("dhsa-water-filling", DHSA_BASE + ",rule=water-filling");
-        SMALL.put("oracle-topp", "oracle-topp");
-        SMALL.put("a-shape", "minference-a-shape");
         SMALL.put("vertical-slash", "minference-vertical-slash:last_q=16,block_size=16");
         SMALL.put("minference-blocks", "minference-block-sparse:block_size=16");
         SMALL.put("xattention", "xattention:block_size=16,stride=4");
@@ -71,13 +68,11 @@ public final class Contenders {
         SMALL.put("tactic", "tactic:cluster=8,prompt=sparse");
         SMALL.put("squeezed", "squeezed:window=16");
         SMALL.put("squeezed-2-levels", "squeezed:window=16,levels=2");
-        SMALL.put("cascade", "cascade");
         SMALL.put("tca", "tca:block=16,window=16");
         SMALL.put("sparse-accelerate", "sparse-accelerate:block=16,interval=8,window=16");
         for (String kind : List.of("h2o", "pyramidkv", "snapkv")) {
             SMALL.put(kind, kind + ":window=8");
         }
-        SMALL.put("streaming-cache", "streaming-cache");
         SMALL.forEach((name, spec) -> SHORT.put("small/" + name, spec));
     }
     private static final List<String> FIELD = List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
@@ -97,7 +92,8 @@ public final class Contenders {
 
     /// One of every method that needs no trained gate, for a comparison at equal pairs.
     public static List<String> field() {
-        List<String> names = new ArrayList<>(List.of(DHSA, "dhsa/fixed-16", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared"));
+        List<String> names = new ArrayList<>(List.of(DHSA, "dhsa/fixed-16", "dhsa/each-head", "block-sparse", "sliding", "streaming", "oracle", "oracle-shared", "oracle-topp",
+                "minference-a-shape", "cascade", "streaming-cache"));
         SMALL.keySet().forEach(name -> names.add("small/" + name));
         return names;
     }

@@ -2,6 +2,7 @@ package org.dhsa.eval.field;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.dhsa.backend.Backend;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
@@ -13,7 +14,6 @@ import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.Stage;
 import org.dhsa.stage.Visibility;
 import org.dhsa.tensor.DoubleTensor;
-import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
 /// Queries, keys and values of every layer of a prompt under dense attention: the states that all policies of a comparison choose from.
@@ -30,10 +30,10 @@ public record DenseStates(int[] ids, Gemma2Config config, Backend backend, List<
     public record Layer(int number, LayerKind kind, DoubleTensor query, DoubleTensor key, DoubleTensor value) {}
 
     private static final class Collector implements Probe {
-        private final Tensor[][] seen;
+        private final DoubleTensor[][] seen;
 
         Collector(int layers) {
-            seen = new Tensor[layers][3];
+            seen = new DoubleTensor[layers][3];
         }
 
         @Override
@@ -52,8 +52,8 @@ public record DenseStates(int[] ids, Gemma2Config config, Backend backend, List<
         forward.open(new AttentionMode.Dense(), collector).prefill(ids);
         List<Layer> layers = new ArrayList<>();
         for (int l = 0; l < config.numHiddenLayers(); l++) {
-            Tensor[] seen = collector.seen[l];
-            layers.add(new Layer(l, config.layerKind(l), seen[0].toDouble(), seen[1].toDouble(), seen[2].toDouble()));
+            DoubleTensor[] seen = collector.seen[l];
+            layers.add(new Layer(l, config.layerKind(l), seen[0], seen[1], seen[2]));
         }
         return new DenseStates(ids.clone(), config, backend, layers);
     }
@@ -69,29 +69,22 @@ public record DenseStates(int[] ids, Gemma2Config config, Backend backend, List<
 
     /// The whole prompt, every row sparse.
     LayerState prompt(Layer layer) {
-        return new LayerState(layer.number(), layers.size(), layer.kind(), layer.query(), layer.key(), rule(layer, 0), length(), false, backend);
+        return state(layer, 0, length(), length(), false);
     }
 
     /// The prompt without its last token, every row dense: what stands before [#lastToken].
     LayerState before(Layer layer) {
-        int rows = length() - 1;
-        return new LayerState(layer.number(), layers.size(), layer.kind(), rows(layer.query(), 0, rows), rows(layer.key(), 0, rows), rule(layer, 0), 0, false, backend);
+        return state(layer, 0, length() - 1, 0, false);
     }
 
     /// The prompt's last token, as a token that is decoded after the others.
     LayerState lastToken(Layer layer) {
-        return new LayerState(layer.number(), layers.size(), layer.kind(), rows(layer.query(), length() - 1, length()), layer.key(), rule(layer, length() - 1), length(),
-                true, backend);
+        return state(layer, length() - 1, length(), length(), true);
     }
 
-    /// Rows `from` to `to` of the second axis.
-    private static DoubleTensor rows(DoubleTensor x, int from, int to) {
-        int[] of = {x.shape().extent(0), x.shape().extent(1), x.shape().extent(2)};
-        DoubleTensor part = DoubleTensor.zeros(Shape.of(x.shape().name(0), of[0], x.shape().name(1), to - from, x.shape().name(2), of[2]));
-        int size = (to - from) * of[2];
-        for (int h = 0; h < of[0]; h++) {
-            System.arraycopy(x.data(), (h * of[1] + from) * of[2], part.data(), h * size, size);
-        }
-        return part;
+    /// Query rows `from` to `end`, and every key before `end`.
+    private LayerState state(Layer layer, int from, int end, int denseFrom, boolean decoding) {
+        return new LayerState(layer.number(), layers.size(), layer.kind(), layer.query().slice("queryLen", from, end), layer.key().slice("keyLen", 0, end), rule(layer, from),
+                denseFrom, decoding, backend, config.ropeTheta(), Optional.of(layer.value().slice("keyLen", 0, end)));
     }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -20,7 +21,14 @@ record FieldReport(ResultSet results) implements TaskReport {
     private static final List<String> PHASES = List.of("prompt", "decode");
 
     /// A method at one share, prompt by prompt.
-    private record Row(String policy, Map<String, JsonNode> byPrompt) {
+    ///
+    /// @param asked prompts that were tried; on some it may not be able to read so little
+    private record Row(String policy, int asked, Map<String, JsonNode> byPrompt) {
+
+        /// Its name, and of how many prompts it is where some are missing.
+        String named() {
+            return byPrompt.size() == asked ? policy : policy + " (" + byPrompt.size() + " of " + asked + ")";
+        }
 
         Interval of(ToDoubleFunction<JsonNode> value) {
             return Interval.of(byPrompt.values().stream().mapToDouble(value).toArray());
@@ -57,12 +65,14 @@ record FieldReport(ResultSet results) implements TaskReport {
     /// Best first by attention mass kept.
     private List<Row> rows(String model, String phase, double share) {
         Map<String, Row> rows = new LinkedHashMap<>();
+        Map<String, Integer> asked = new HashMap<>();
+        results.units().values().stream().filter(u -> u.path("model").asText().equals(model)).forEach(u -> asked.merge(u.path("policy").asText(), 1, Integer::sum));
         for (JsonNode unit : results.units().values()) {
             if (unit.path("model").asText().equals(model)) {
                 for (JsonNode run : unit.path("runs")) {
                     if (run.path("phase").asText().equals(phase) && run.path("share").asDouble() == share) {
                         String policy = unit.path("policy").asText();
-                        rows.computeIfAbsent(policy, p -> new Row(p, new LinkedHashMap<>())).byPrompt()
+                        rows.computeIfAbsent(policy, p -> new Row(p, asked.get(p), new LinkedHashMap<>())).byPrompt()
                                 .put(unit.path("length").asInt() + "/" + unit.path("depth").asInt() + "/" + unit.path("sample").asInt(), run);
                     }
                 }
@@ -99,14 +109,8 @@ record FieldReport(ResultSet results) implements TaskReport {
 
     private static final List<String> HEAD = List.of("Method", "Mass kept", "minus DHSA, points", "Recall", "Output error", "KL", "Needle found", "Pairs read", "Operations with selecting");
 
-    /// Its name, and of how many prompts it is where some are missing.
-    private String named(Row row) {
-        long prompts = results.units().values().stream().filter(u -> u.path("policy").asText().equals(row.policy())).count() / results.models().size();
-        return row.byPrompt().size() == prompts ? row.policy() : row.policy() + " (" + row.byPrompt().size() + " of " + prompts + ")";
-    }
-
-    private List<String> cells(Row row, Row dhsa) {
-        return List.of(named(row), row.of(FieldReport::mass).percent(), dhsa == null || dhsa == row ? "" : row.minus(dhsa, FieldReport::mass).points(),
+    private static List<String> cells(Row row, Row dhsa) {
+        return List.of(row.named(), row.of(FieldReport::mass).percent(), dhsa == null || dhsa == row ? "" : row.minus(dhsa, FieldReport::mass).points(),
                 Html.share(row.mean(r -> field(r, "recall"))), Html.format("%.3f", row.mean(r -> field(r, "output_error"))), Html.format("%.3g", row.mean(r -> field(r, "kl"))),
                 row.of(r -> field(r, "score")).percent(), Html.share(row.mean(FieldReport::share)), Html.share(row.mean(FieldReport::cost)));
     }

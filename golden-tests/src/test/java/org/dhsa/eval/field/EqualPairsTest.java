@@ -93,4 +93,14 @@ class EqualPairsTest {
         assertThat(global.at("snapkv:window=4", Phase.DECODE, 0.2)).isPresent();
         assertThat(global.at("block-topk:block=64", Phase.PROMPT, 0.01)).as("one block is too much").isEmpty();
     }
+
+    /// A gate turns queries back by the model's own base, and an indexer reads values.
+    @Test
+    void statesHoldAllThatAPolicyMayLookAt() {
+        DenseStates.Layer layer = global.states().layers().get(1);
+        assertThat(global.states().prompt(layer).value().orElseThrow().toDouble().data()).isEqualTo(layer.value().data());
+        assertThat(global.states().prompt(layer).ropeTheta()).isEqualTo(model.config().ropeTheta());
+        assertThat(global.states().before(layer).value().orElseThrow().shape().extent("keyLen")).isEqualTo(LENGTH - 1);
+        assertThat(global.states().lastToken(layer).value().orElseThrow().shape().extent("keyLen")).isEqualTo(LENGTH);
+    }
 }
