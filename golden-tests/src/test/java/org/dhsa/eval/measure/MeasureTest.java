@@ -222,10 +222,4 @@ class MeasureTest {
         assertThat(timed.split(Map.of(Stage.TOP_K_SELECTION, 5L), 5).select()).isEqualTo(5);
         assertThat(Arrays.asList(timed.name())).containsExactly("sleepy");
     }
-
-    @Test
-    void theClockOfABackendHidesNothingOfIt() {
-        assertThat(Arrays.stream(TimedBackend.class.getDeclaredMethods()).map(java.lang.reflect.Method::getName))
-                .as("a method that is not passed on would have its default").containsAll(Arrays.stream(org.dhsa.backend.Backend.class.getMethods()).map(java.lang.reflect.Method::getName).toList());
-    }
 }
