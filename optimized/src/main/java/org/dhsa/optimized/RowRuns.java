@@ -2,7 +2,6 @@ package org.dhsa.optimized;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.List;
 import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.KeySelection;
@@ -15,7 +14,7 @@ import org.dhsa.stage.QueryBlocks;
 /// where row j lists the key and sees it. Where they share too little, they are read one by one, with lanes along headDim.
 /// Which of the two, and where the cuts are, is counted:
 ///
-///     work = Σ over tiles (TILE + |union of the lists|) + Σ over rows read alone |list| / ALONE        the least is taken
+///     work = ALONE · Σ over tiles (TILE + |union of the lists|) + Σ over rows read alone (ROW + |list|)        the least is taken
 ///
 /// The size of the union of blocks j … i is known without making it: a key of block i is new where no block from j on
 /// listed it, so it is enough to remember which block listed each key last. A list that holds a key twice joins no
@@ -31,11 +30,14 @@ final class RowRuns {
     /// @param alone   true for rows that are read one by one
     record Run(int from, int to, int[] list, int[] members, boolean alone) {}
 
-    /// What a tile costs before its first key, in keys: queries are transposed on the way in, results on the way out.
-    private static final int TILE = 32;
+    /// How many keys a row reads alone in the time that a tile takes for one.
+    static final int ALONE = 3;
 
-    /// How many keys of one row are read in the time that a tile takes for one key.
-    private static final int ALONE = 4;
+    /// What a tile costs before its first key, in keys: queries are transposed on the way in, results on the way out.
+    static final int TILE = 64;
+
+    /// What a row alone costs before its first key, in keys.
+    static final int ROW = 16;
 
     private final AttentionRule rule;
     private final int keyLen;
@@ -55,61 +57,61 @@ final class RowRuns {
     /// Rows that read every visible key.
     static List<Run> dense(AttentionRule rule, int queryLen, int keyLen, int columns, int longest) {
         RowRuns all = new RowRuns(rule, keyLen, columns, longest);
-        all.add(0, queryLen, null);
+        all.add(0, queryLen, null, false);
         return all.runs;
     }
 
     static List<Run> sparse(KeySelection selection, AttentionRule rule, int queryLen, int keyLen, int columns, int longest, Workers workers) {
         RowRuns all = new RowRuns(rule, keyLen, columns, longest);
         int start = rule.queryStart();
-        List<Run> few = new ArrayList<>();
+        List<Run> blocks = new ArrayList<>();
         for (int b = 0; b < selection.blocks().size(); b++) {
             QueryBlocks.Block block = selection.queryBlocks().blocks().get(b);
             int from = Math.max(start, block.start()) - start;
             int to = Math.min(start + queryLen, block.end()) - start;
-            int[] list = selection.blocks().get(b).keys();
-            if (to - from > columns) {
-                all.join(few, workers);
-                few.clear();
-                all.add(from, to, list);
-            } else if (from < to) {
-                few.add(new Run(from, to, list, null, false));
+            if (from < to) {
+                blocks.add(new Run(from, to, selection.blocks().get(b).keys(), null, false));
             }
         }
-        all.join(few, workers);
-        all.add(Math.max(start, selection.queryBlocks().denseFrom()) - start, queryLen, null);
+        all.join(blocks, workers);
+        all.add(Math.max(start, selection.queryBlocks().denseFrom()) - start, queryLen, null, false);
         return all.runs;
     }
 
-    private void add(int from, int to, int[] list) {
+    private void add(int from, int to, int[] list, boolean alone) {
         for (int at = from; at < to; at += longest) {
-            runs.add(new Run(at, Math.min(to, at + longest), list, null, false));
+            runs.add(new Run(at, Math.min(to, at + longest), list, null, alone));
         }
     }
 
-    /// Adjoining blocks of at most a tile's rows, joined where that is less work.
+    /// Adds adjoining blocks, joined where that is less work.
     private void join(List<Run> blocks, Workers workers) {
-        if (blocks.isEmpty()) {
-            return;
-        }
         int[] before = new int[blocks.size() + 1];
         boolean[] alone = new boolean[blocks.size() + 1];
         cut(blocks, before, alone);
-        List<List<Run>> groups = new ArrayList<>();
+        int[] after = new int[blocks.size()];
         for (int end = blocks.size(); end > 0; end = before[end]) {
-            Run last = blocks.get(end - 1);
-            groups.add(alone[end] ? List.of(new Run(last.from, last.to, last.list, null, true)) : blocks.subList(before[end], end));
+            after[before[end]] = end;
         }
-        Run[] joined = new Run[groups.size()];
+        List<Integer> unions = new ArrayList<>();
+        List<List<Run>> groups = new ArrayList<>();
+        for (int b = 0; b < blocks.size(); b = after[b]) {
+            Run block = blocks.get(b);
+            if (after[b] == b + 1) {
+                add(block.from, block.to, block.list, alone[b + 1]);
+            } else {
+                unions.add(runs.size());
+                groups.add(blocks.subList(b, after[b]));
+                runs.add(null);
+            }
+        }
         Union[] scratch = new Union[workers.threads()];
-        workers.run(joined.length, (task, worker) -> {
-            List<Run> group = groups.get(joined.length - 1 - task);
-            if (group.size() > 1 && scratch[worker] == null) {
+        workers.run(unions.size(), (task, worker) -> {
+            if (scratch[worker] == null) {
                 scratch[worker] = new Union();
             }
-            joined[task] = group.size() == 1 ? group.getFirst() : scratch[worker].of(group);
+            runs.set(unions.get(task), scratch[worker].of(groups.get(task)));
         });
-        runs.addAll(Arrays.asList(joined));
     }
 
     /// Finds the cuts with the least work: `before[end]` is where the run that ends in front of block `end` begins.
@@ -117,46 +119,61 @@ final class RowRuns {
         long[] work = new long[blocks.size() + 1];
         int[] union = new int[blocks.size()];
         int[] lastBlock = new int[keyLen];
-        Arrays.fill(lastBlock, -1);
+        Arrays.fill(lastBlock, -columns);
         int earliest = 0;
         for (int i = 0; i < blocks.size(); i++) {
             Run block = blocks.get(i);
-            // fresh[d]: keys that were listed d blocks before for the last time
-            int[] fresh = new int[columns + 1];
-            int keys = 0;
-            int distinct = 0;
-            int first = firstSeen(block.from);
-            int last = lastSeen(block.to - 1);
-            for (int position : block.list) {
-                if (position >= first && position <= last) {
-                    int row = position - rule.keyStart();
-                    keys++;
-                    if (lastBlock[row] != i) {
-                        distinct++;
-                        fresh[lastBlock[row] < 0 ? columns : Math.min(columns, i - lastBlock[row])]++;
-                        lastBlock[row] = i;
-                    }
-                }
-            }
             int rows = block.to - block.from;
-            work[i + 1] = work[i] + Math.min(rows * (long) keys, ALONE * (long) (TILE + keys));
+            int[] since = since(block, i, lastBlock);
+            int keys = Arrays.stream(since).sum();
+            long inTiles = (rows + columns - 1) / columns * tileWork(keys);
+            long byRow = rows * (long) (ROW + keys);
             before[i + 1] = i;
-            alone[i + 1] = rows * (long) keys < ALONE * (long) (TILE + keys);
-            if (distinct < keys) {
+            alone[i + 1] = byRow < inTiles;
+            work[i + 1] = work[i] + Math.min(byRow, inTiles);
+            if (since[0] > 0) {
                 earliest = i + 1;
             }
-            int added = distinct;
+            int added = keys - since[0];
             for (int j = i; j >= earliest && block.to - blocks.get(j).from <= columns; j--) {
                 union[j] += added;
-                long together = work[j] + ALONE * (long) (TILE + union[j]);
-                if (j < i && together < work[i + 1]) {
-                    work[i + 1] = together;
+                if (j < i && work[j] + tileWork(union[j]) < work[i + 1]) {
                     before[i + 1] = j;
                     alone[i + 1] = false;
+                    work[i + 1] = work[j] + tileWork(union[j]);
                 }
-                added -= fresh[i - j + 1];
+                added -= since[i - j + 1];
             }
         }
+    }
+
+    private static long tileWork(int keys) {
+        return ALONE * (long) (TILE + keys);
+    }
+
+    /// How many keys of block i were listed d blocks before for the last time: `[d]` up to `columns`, which also counts what is
+    /// longer ago or new. `[0]` counts repetitions inside the block.
+    ///
+    /// @param lastBlock for each row of the cache the last block that listed it (overwritten)
+    private int[] since(Run block, int i, int[] lastBlock) {
+        int[] since = new int[columns + 1];
+        int first = firstSeen(block.from);
+        int last = lastSeen(block.to - 1);
+        int keyStart = rule.keyStart();
+        int one = 0;
+        for (int position : block.list) {
+            if (position >= first && position <= last) {
+                int ago = i - lastBlock[position - keyStart];
+                lastBlock[position - keyStart] = i;
+                if (ago == 1) {
+                    one++;
+                } else {
+                    since[Math.min(columns, ago)]++;
+                }
+            }
+        }
+        since[1] += one;
+        return since;
     }
 
     private int firstSeen(int row) {
@@ -183,32 +200,39 @@ final class RowRuns {
     /// Makes the union of the lists of a group; one for each thread.
     private final class Union {
         private final int[] bits = new int[keyLen];
-        private final BitSet listed = new BitSet(keyLen);
+        private final long[] listed = new long[(keyLen + 63) / 64];
 
         Run of(List<Run> group) {
             int start = group.getFirst().from;
             int reach = reach(rule);
+            int keyStart = rule.keyStart();
             for (Run block : group) {
                 int rows = block.to - block.from;
+                int position = rule.queryStart() + block.from;
                 int first = firstSeen(block.from);
                 int last = lastSeen(block.to - 1);
-                for (int position : block.list) {
-                    if (position >= first && position <= last) {
-                        int row = position - rule.keyStart();
-                        bits[row] |= seen(position, rule.queryStart() + block.from, rows, reach) << block.from - start;
-                        listed.set(row);
+                for (int key : block.list) {
+                    if (key >= first && key <= last) {
+                        int row = key - keyStart;
+                        if (bits[row] == 0) {
+                            listed[row >> 6] |= 1L << row;
+                        }
+                        bits[row] |= (rows == 1 ? 1 : seen(key, position, rows, reach)) << block.from - start;
                     }
                 }
             }
-            int[] keys = new int[listed.cardinality()];
+            int[] keys = new int[Arrays.stream(listed).mapToInt(Long::bitCount).sum()];
             int[] members = new int[keys.length];
             int n = 0;
-            for (int row = listed.nextSetBit(0); row >= 0; row = listed.nextSetBit(row + 1)) {
-                keys[n] = rule.keyStart() + row;
-                members[n++] = bits[row];
-                bits[row] = 0;
+            for (int w = 0; w < listed.length; w++) {
+                for (long left = listed[w]; left != 0; left &= left - 1) {
+                    int row = 64 * w + Long.numberOfTrailingZeros(left);
+                    keys[n] = keyStart + row;
+                    members[n++] = bits[row];
+                    bits[row] = 0;
+                }
+                listed[w] = 0;
             }
-            listed.clear();
             return new Run(start, group.getLast().to, keys, members, false);
         }
     }
