@@ -40,6 +40,7 @@ final class RowRuns {
     static final int ROW = 16;
 
     private final AttentionRule rule;
+    private final int queryLen;
     private final int keyLen;
     private final int columns;
     private final int longest;
@@ -47,22 +48,39 @@ final class RowRuns {
 
     /// @param columns rows of a tile, at most 32
     /// @param longest rows of a run at most
-    private RowRuns(AttentionRule rule, int keyLen, int columns, int longest) {
+    RowRuns(AttentionRule rule, int queryLen, int keyLen, int columns, int longest) {
         this.rule = rule;
+        this.queryLen = queryLen;
         this.keyLen = keyLen;
         this.columns = columns;
         this.longest = longest;
     }
 
-    /// Rows that read every visible key.
-    static List<Run> dense(AttentionRule rule, int queryLen, int keyLen, int columns, int longest) {
-        RowRuns all = new RowRuns(rule, keyLen, columns, longest);
-        all.add(0, queryLen, null, false);
-        return all.runs;
+    /// All rows read every visible key.
+    List<Run> dense() {
+        add(0, queryLen, null, false);
+        return runs;
     }
 
-    static List<Run> sparse(KeySelection selection, AttentionRule rule, int queryLen, int keyLen, int columns, int longest, Workers workers) {
-        RowRuns all = new RowRuns(rule, keyLen, columns, longest);
+    /// Every list by itself.
+    List<Run> apart(KeySelection selection) {
+        blocks(selection).forEach(block -> add(block.from, block.to, block.list, false));
+        add(denseFrom(selection), queryLen, null, false);
+        return runs;
+    }
+
+    /// Lists joined where that is less work.
+    List<Run> joined(KeySelection selection, Workers workers) {
+        join(blocks(selection), workers);
+        add(denseFrom(selection), queryLen, null, false);
+        return runs;
+    }
+
+    private int denseFrom(KeySelection selection) {
+        return Math.max(rule.queryStart(), selection.queryBlocks().denseFrom()) - rule.queryStart();
+    }
+
+    private List<Run> blocks(KeySelection selection) {
         int start = rule.queryStart();
         List<Run> blocks = new ArrayList<>();
         for (int b = 0; b < selection.blocks().size(); b++) {
@@ -73,9 +91,7 @@ final class RowRuns {
                 blocks.add(new Run(from, to, selection.blocks().get(b).keys(), null, false));
             }
         }
-        all.join(blocks, workers);
-        all.add(Math.max(start, selection.queryBlocks().denseFrom()) - start, queryLen, null, false);
-        return all.runs;
+        return blocks;
     }
 
     private void add(int from, int to, int[] list, boolean alone) {

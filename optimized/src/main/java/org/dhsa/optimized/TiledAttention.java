@@ -31,11 +31,14 @@ final class TiledAttention {
 
     private final Kernels kernels;
     private final Workers workers;
+    private final boolean joinedLists;
     private Scratch[] scratch = new Scratch[0];
 
-    TiledAttention(Kernels kernels, Workers workers) {
+    /// @param joinedLists whether rows with lists of their own share tiles; if not, every list is read by itself, in its order
+    TiledAttention(Kernels kernels, Workers workers, boolean joinedLists) {
         this.kernels = kernels;
         this.workers = workers;
+        this.joinedLists = joinedLists;
     }
 
     record Result(FloatTensor context, long pairsRead) {}
@@ -43,13 +46,14 @@ final class TiledAttention {
     Result dense(FloatTensor query, Tensor key, Tensor value, AttentionRule rule) {
         int queryLen = query.shape().extent("queryLen");
         int keyLen = key.shape().extent("keyLen");
-        return attend(query, key, value, rule, RowRuns.dense(rule, queryLen, keyLen, kernels.columns(), longestRun(query, key)));
+        return attend(query, key, value, rule, new RowRuns(rule, queryLen, keyLen, kernels.columns(), longestRun(query, key)).dense());
     }
 
     Result sparse(FloatTensor query, Tensor key, Tensor value, KeySelection selection, AttentionRule rule) {
         int queryLen = query.shape().extent("queryLen");
         int keyLen = key.shape().extent("keyLen");
-        return attend(query, key, value, rule, RowRuns.sparse(selection, rule, queryLen, keyLen, kernels.columns(), longestRun(query, key), workers));
+        RowRuns runs = new RowRuns(rule, queryLen, keyLen, kernels.columns(), longestRun(query, key));
+        return attend(query, key, value, rule, joinedLists ? runs.joined(selection, workers) : runs.apart(selection));
     }
 
     /// Query heads that share one KV head.

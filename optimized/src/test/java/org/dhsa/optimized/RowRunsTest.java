@@ -97,7 +97,7 @@ class RowRunsTest {
 
     private static List<Run> runs(KeySelection selection, AttentionRule rule, int queryLen, int keyLen, int columns) {
         try (Workers workers = new Workers(2)) {
-            return RowRuns.sparse(selection, rule, queryLen, keyLen, columns, 2 * columns, workers);
+            return new RowRuns(rule, queryLen, keyLen, columns, 2 * columns).joined(selection, workers);
         }
     }
 
