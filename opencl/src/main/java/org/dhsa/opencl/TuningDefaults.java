@@ -22,6 +22,7 @@ final class TuningDefaults {
             "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
             "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
             "boundary-prediction", Map.of("GAPS", 256, "ROW_GROUP", 1, "MIX", 16),
+            "chunk-representation", Map.of("CHANNELS", 64, "GROUP", 1),
             "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
             "top-k-selection", Map.of("WG", 1));
 

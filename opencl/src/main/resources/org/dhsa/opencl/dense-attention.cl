@@ -123,6 +123,37 @@
 #define ROW(from, step, i) ((from) + rows[i] * (step))
 #endif
 
+// Channels that change places with 16 queries at a time.
+#if HEAD_DIM % 16 == 0
+#define STRIP 16
+#define LOAD_STRIP(from) vload16(0, from)
+#define STORE_STRIP(values, to) vstore16(values, 0, to)
+#else
+#define STRIP 1
+#define LOAD_STRIP(from) (float16)(*(from))
+#define STORE_STRIP(values, to) *(to) = (values).s0
+#endif
+
+// Rows become columns: each of four rounds deals out two rows alternately, as cards are shuffled.
+void transpose(float16 *rows)
+{
+    float16 dealt[16];
+    #pragma unroll
+    for (int round = 0; round < 4; round++) {
+        #pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const float16 a = rows[i];
+            const float16 b = rows[i + 8];
+            dealt[2 * i] = (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7);
+            dealt[2 * i + 1] = (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf);
+        }
+        #pragma unroll
+        for (int i = 0; i < 16; i++) {
+            rows[i] = dealt[i];
+        }
+    }
+}
+
 // One work-item, one tile: queries stand in the lanes, elements of keys and values are broadcast.
 __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         int heads, int groups, int queryLen, int keyLen, int queryStart, int keyStart, int reach,
@@ -152,12 +183,21 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
     float16 maximum[2] = { (float16)(-INFINITY), (float16)(-INFINITY) };
 #endif
 
-    for (int j = 0; j < 32; j++) {
-        const __global float *from = query + q0 + head * qHead + (long)(tile.x + min(j, count - 1)) * qRow;
-        for (int d = 0; d < HEAD_DIM; d++) {
-            ((float *)q)[d * 32 + j] = from[d];
-            ((float *)out)[d * 32 + j] = 0.0f;
+    const __global float *queries = query + q0 + head * qHead + tile.x * qRow;
+    for (int side = 0; side < 2; side++) {
+        for (int d = 0; d < HEAD_DIM; d += STRIP) {
+            float16 strip[16];
+            for (int j = 0; j < 16; j++) {
+                strip[j] = LOAD_STRIP(queries + min(16 * side + j, count - 1) * qRow + d);
+            }
+            transpose(strip);
+            for (int m = 0; m < STRIP; m++) {
+                q[d + m][side] = strip[m];
+                out[d + m][side] = (float16)(0.0f);
+            }
         }
+    }
+    for (int j = 0; j < 32; j++) {
         // lanes without a query see nothing
         const int position = queryStart + tile.x + j;
         ((int *)lowest)[j] = j < count ? max(keyStart, position - reach) : INT_MAX;
@@ -300,12 +340,18 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
         }
     }
 
-    for (int j = 0; j < count; j++) {
-        const float total = ((float *)sum)[j];
-        const float inverse = total > 0 ? 1.0f / total : 0.0f;
-        __global float *to = context + c0 + head * cHead + (long)(tile.x + j) * cRow;
-        for (int d = 0; d < HEAD_DIM; d++) {
-            to[d] = ((float *)out)[d * 32 + j] * inverse;
+    __global float *to = context + c0 + head * cHead + tile.x * cRow;
+    for (int side = 0; side < 2; side++) {
+        for (int d = 0; d < HEAD_DIM; d += STRIP) {
+            float16 strip[16];
+            for (int m = 0; m < 16; m++) {
+                strip[m] = out[d + m % STRIP][side];
+            }
+            transpose(strip);
+            for (int j = 0; j < min(16, count - 16 * side); j++) {
+                const float total = ((float *)sum)[16 * side + j];
+                STORE_STRIP(strip[j] * (total > 0 ? 1.0f / total : 0.0f), to + (16 * side + j) * cRow + d);
+            }
         }
     }
 }
