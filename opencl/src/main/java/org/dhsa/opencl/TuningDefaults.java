@@ -19,9 +19,10 @@ final class TuningDefaults {
     private static final Map<String, Map<String, Integer>> CPU = Map.of(
             "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 12, "VEC", 16, "SEGMENTS", 16),
             "rms-norm", Map.of("WG", 1),
-            "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
-            "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 64),
+            "dense-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 96, "KEYS", 12, "TOGETHER", 2),
+            "sparse-attention", Map.of("TILING", 0, "GROUP", 1, "KEY_BLOCK", 96, "KEYS", 12, "TOGETHER", 2),
             "boundary-prediction", Map.of("GAPS", 256, "ROW_GROUP", 1, "MIX", 16),
+            "chunk-representation", Map.of("CHANNELS", 64, "GROUP", 1),
             "chunk-similarity", Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1),
             "top-k-selection", Map.of("WG", 1));
 
@@ -35,7 +36,7 @@ final class TuningDefaults {
             "top-k-selection", Map.of("WG", 128),
             "feed-forward", Map.of("TOKEN_TILE", 2048));
 
-    private static final Map<String, List<Integer>> ATTENTION = Map.of("GROUP", List.of(1, 2, 4, 8), "ROWS_PER_ITEM", List.of(4, 8), "TILE_ROWS", List.of(4, 8, 12, 16),
+    private static final Map<String, List<Integer>> ATTENTION = Map.of("GROUP", List.of(1, 2, 4, 8), "KEYS", List.of(4, 8, 12), "TOGETHER", List.of(1, 2, 4, 8), "ROWS_PER_ITEM", List.of(4, 8), "TILE_ROWS", List.of(4, 8, 12, 16),
             "SINGLE_ITEMS", List.of(16, 32, 64, 128, 256));
 
     /// Values of the tunables that the tuner may set and that the shipped kernels can take; what a file says beyond them is not
@@ -50,6 +51,7 @@ final class TuningDefaults {
             DeviceAttention.SPARSE, ATTENTION,
             "boundary-prediction", Map.of("GAPS", List.of(64, 128, 256, 512, 1024, 2048), "ROW_GROUP", List.of(1, 4, 16, 32, 64, 128), "MIX", List.of(1, 16),
                     "GROUP", List.of(1, 16, 64, 128)),
+            "chunk-representation", Map.of("CHANNELS", List.of(1, 16, 32, 64, 128), "GROUP", List.of(1, 4, 16, 64, 128)),
             "chunk-similarity", Map.of("TILE_Q", List.of(1, 2, 4), "TILE_K", List.of(1, 2, 4), "GROUP", List.of(1, 4, 16, 64, 128)),
             "top-k-selection", Map.of("WG", List.of(1, 2, 4, 8, 16, 32, 64, 128, 256)),
             "feed-forward", Map.of("TOKEN_TILE", List.of(128, 256, 512, 1024, 2048, 4096)));
