@@ -95,6 +95,11 @@ final class OpenClContext implements AutoCloseable {
         return programs.computeIfAbsent(slug + " " + defines, key -> OpenClProgram.build(this, slug, defines));
     }
 
+    /// Takes another text for a program, from now on; for tests that must see a wrong kernel.
+    void replace(String slug, Map<String, Integer> tunables, String source) {
+        programs.put(slug + " " + new TreeMap<>(tunables), OpenClProgram.build(this, slug, source, tunables));
+    }
+
     /// Items of a work-group for a program that takes any: its tunable `GROUP`.
     int group(String slug) {
         return tuning.of(slug).getOrDefault("GROUP", device.kind() == OpenClDevice.Kind.GPU ? 64 : 16);

@@ -20,6 +20,8 @@
  *          matrix_vector         rows = 1. A work-group of (16 / VEC) x (16 / SEGMENTS) items per panel; an item reads VEC words of
  *                                SEGMENTS segments. CPU: 16 and 16, GPU: 1 and 1.
  * Tunables BF16 (type of w), ROWS, PACK, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
+ *          SUB_GROUP: 4, 8 or 16 where the device's sub-groups are multiples of it: matrix_vector adds the segments through them, in
+ *          the same pairs; 0: one item adds the segments of a column.
  * Twin     Linear (reference), Gemm (optimized).
  */
 #pragma OPENCL FP_CONTRACT OFF
@@ -50,6 +52,13 @@
 #endif
 #ifndef SEGMENTS
 #define SEGMENTS 16
+#endif
+
+#ifndef SUB_GROUP
+#define SUB_GROUP 0
+#endif
+#if SUB_GROUP
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable
 #endif
 
 /* Words of 32 bits in one step of a panel. */
@@ -235,12 +244,16 @@ void matrix_product_local(__global const float *x, long xOffset, int xBlock, lon
 #define STORE(v, p) JOIN(vstore, VEC)((v), 0, (p))
 #endif
 
+#define VECTOR_ITEMS ((16 / VEC) * (16 / SEGMENTS))
+#define THROUGH_SUB_GROUPS (SUB_GROUP && VECTOR_ITEMS % (SUB_GROUP ? SUB_GROUP : 1) == 0)
+
 __kernel __attribute__((reqd_work_group_size(16 / VEC, 16 / SEGMENTS, 1)))
 void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
                    __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
                    int rows, int n, int k, int k0, int kLen, int accumulate)
 {
-    __local float parts[16][32];
+    /* with sub-groups neighbouring items read the segments of one column, so these lie in different banks */
+    __local float parts[16][THROUGH_SUB_GROUPS ? 33 : 32];
     int panel = get_group_id(0);
     int lane = get_local_id(0) * VEC;
     for (int s = get_local_id(1) * SEGMENTS; s < (get_local_id(1) + 1) * SEGMENTS; s++) {
@@ -270,8 +283,28 @@ void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBloc
         STORE(high, &parts[s][lane + 16]);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
+#if THROUGH_SUB_GROUPS
+    /* Each SUB_GROUP items add one column: an item the segments that lie SUB_GROUP apart, then the items each other's. */
+    int item = get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id();
+    int own = item % SUB_GROUP;
+    for (int c0 = 0; c0 < 32; c0 += VECTOR_ITEMS / SUB_GROUP) {
+        int c = c0 + item / SUB_GROUP;
+        float tree[16 / SUB_GROUP];
+        for (int s = 0; s < 16 / SUB_GROUP; s++) {
+            tree[s] = parts[own + s * SUB_GROUP][min(c, 31)];
+        }
+        for (int half_of = 16 / SUB_GROUP / 2; half_of > 0; half_of /= 2) {
+            for (int s = 0; s < half_of; s++) {
+                tree[s] += tree[s + half_of];
+            }
+        }
+        for (uint apart = SUB_GROUP / 2; apart > 0; apart /= 2) {
+            tree[0] += sub_group_shuffle_xor(tree[0], apart);
+        }
+        bool writes = own == 0 && c < 32;
+#else
     int item = get_local_id(1) * (16 / VEC) + get_local_id(0);
-    for (int c = item; c < 32; c += (16 / VEC) * (16 / SEGMENTS)) {
+    for (int c = item; c < 32; c += VECTOR_ITEMS) {
         float tree[16];
         for (int s = 0; s < 16; s++) {
             tree[s] = parts[s][c];
@@ -281,8 +314,10 @@ void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBloc
                 tree[s] += tree[s + half_of];
             }
         }
+        bool writes = true;
+#endif
         int column = panel * 32 + c;
-        if (column < n) {
+        if (writes && column < n) {
             __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, 0, column);
             *to = accumulate ? *to + tree[0] : tree[0];
         }
