@@ -98,6 +98,11 @@ final class OpenClProgram implements AutoCloseable {
         return new String(bytes, StandardCharsets.UTF_8).replace("\0", "").strip();
     }
 
+    /// Items that put their values together through sub-groups; 0 in a plain program.
+    int subGroup() {
+        return tunables.getOrDefault(SubGroups.TUNABLE, 0);
+    }
+
     /// Value of a tunable this program was built with.
     int tunable(String name) {
         Integer value = tunables.get(name);
