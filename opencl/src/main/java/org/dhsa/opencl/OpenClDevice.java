@@ -30,7 +30,23 @@ public record OpenClDevice(String index, String platform, String platformVersion
                            cl_platform_id platformId, cl_device_id id) {
 
     /// What the tunables are chosen by.
-    public enum Kind { CPU, GPU, OTHER }
+    public enum Kind {
+        CPU, GPU, OTHER;
+
+        private static Kind of(String wanted, Kind reported) {
+            if (wanted == null || wanted.isBlank()) {
+                return reported;
+            }
+            return switch (wanted.strip()) {
+                case "cpu" -> CPU;
+                case "gpu" -> GPU;
+                default -> throw new OpenClException("-D" + KIND_PROPERTY + "=" + wanted + " is neither cpu nor gpu");
+            };
+        }
+    }
+
+    /// Property that gives a device the kernels and tunables of another kind: `-Ddhsa.opencl.kind=gpu`.
+    public static final String KIND_PROPERTY = "dhsa.opencl.kind";
 
     /// All devices of all platforms, GPUs first. The loader must be there: ask [OpenClLibrary] before. A driver that fails does not hide the
     /// devices of the others.
@@ -89,7 +105,7 @@ public record OpenClDevice(String index, String platform, String platformVersion
 
     private static OpenClDevice describe(String index, String platform, cl_platform_id platformId, cl_device_id id) {
         long type = number(id, CL.CL_DEVICE_TYPE);
-        Kind kind = (type & CL.CL_DEVICE_TYPE_GPU) != 0 ? Kind.GPU : (type & CL.CL_DEVICE_TYPE_CPU) != 0 ? Kind.CPU : Kind.OTHER;
+        Kind kind = Kind.of(System.getProperty(KIND_PROPERTY), (type & CL.CL_DEVICE_TYPE_GPU) != 0 ? Kind.GPU : (type & CL.CL_DEVICE_TYPE_CPU) != 0 ? Kind.CPU : Kind.OTHER);
         return new OpenClDevice(index, platform, text(platformId, CL.CL_PLATFORM_VERSION), text(id, CL.CL_DEVICE_NAME), text(id, CL.CL_DEVICE_VERSION),
                 text(id, CL.CL_DRIVER_VERSION), kind, (int) number(id, CL.CL_DEVICE_MAX_COMPUTE_UNITS), number(id, CL.CL_DEVICE_GLOBAL_MEM_SIZE),
                 number(id, CL.CL_DEVICE_MAX_MEM_ALLOC_SIZE), number(id, CL.CL_DEVICE_LOCAL_MEM_SIZE), (int) number(id, CL.CL_DEVICE_MAX_WORK_GROUP_SIZE), maxSubGroups(id),

@@ -16,6 +16,19 @@ final class TuningDefaults {
         return new Tuning(kind == OpenClDevice.Kind.GPU ? GPU : CPU);
     }
 
+    /// Local memory that a tile of 16 rows of work-items takes: 38.3 KB at 256 channels.
+    private static final long LOCAL_BYTES = 40 << 10;
+
+    /// Those of its kind, with tiles of attention that fit its local memory: many GPUs have 32 KB. The size of a tile orders no sum.
+    static Tuning of(OpenClDevice device) {
+        Tuning tuning = of(device.kind());
+        if (device.kind() != OpenClDevice.Kind.GPU || device.localBytes() >= LOCAL_BYTES) {
+            return tuning;
+        }
+        Map<String, Integer> small = Map.of("TILE_ROWS", 8);
+        return tuning.with(DeviceAttention.DENSE, small).with(DeviceAttention.SPARSE, small);
+    }
+
     private static final Map<String, Map<String, Integer>> CPU = Map.of(
             "matrix-product", Map.of("LOCAL", 0, "ROW_TILE", 512, "GROUP", 1, "ROWS", 12, "VEC", 16, "SEGMENTS", 16),
             "rms-norm", Map.of("WG", 1),
