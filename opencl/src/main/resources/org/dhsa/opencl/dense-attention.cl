@@ -336,15 +336,15 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
 #define STAGING (STAGING_SCORES > STAGING_VALUES ? STAGING_SCORES : STAGING_VALUES)
 // Items that put their values together without local memory, and how many of these values are left of a row's 16.
 #if SUB_GROUP
-#define TOGETHER SUB_GROUP
+#define PARTNERS SUB_GROUP
 #define OTHER(value, apart) sub_group_shuffle_xor(value, apart)
 #define ITEM ((int)(get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id()))
 #else
-#define TOGETHER 1
+#define PARTNERS 1
 #define ITEM ((int)(get_local_id(1) * COLUMNS + get_local_id(0)))
 #define OTHER(value, apart) (value)
 #endif
-#define LEFT (COLUMNS / TOGETHER)
+#define LEFT (COLUMNS / PARTNERS)
 
 // One work-group, one tile. Work-item (x, y) owns queries y * ROWS_PER_ITEM + i; of their logits the keys x + 16 m, of their
 // results the channels 64 c + 4 x .. + 3.
@@ -462,13 +462,13 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
                 dots[i][m] = seen ? CAPPED(dots[i][m], scale, cap) : -INFINITY;
                 top = fmax(top, dots[i][m]);
             }
-            for (uint apart = 1; apart < TOGETHER; apart *= 2) {
+            for (uint apart = 1; apart < PARTNERS; apart *= 2) {
                 top = fmax(top, OTHER(top, apart));
             }
             tops[i] = top;
 #if LEFT > 1
-            if (x % TOGETHER == 0) {
-                reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / TOGETHER] = top;
+            if (x % PARTNERS == 0) {
+                reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = top;
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -538,12 +538,12 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
     // the 16 sums of a row in pairs, neighbours first
     #pragma unroll
     for (int i = 0; i < ROWS_PER_ITEM; i++) {
-        for (uint apart = 1; apart < TOGETHER; apart *= 2) {
+        for (uint apart = 1; apart < PARTNERS; apart *= 2) {
             sum[i] += OTHER(sum[i], apart);
         }
 #if LEFT > 1
-        if (x % TOGETHER == 0) {
-            reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / TOGETHER] = sum[i];
+        if (x % PARTNERS == 0) {
+            reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = sum[i];
         }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -654,7 +654,7 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
 }
 #else
 
-// Sum of 16 lanes in pairs, 8 apart first; each of TOGETHER items has those that lie TOGETHER apart.
+// Sum of 16 lanes in pairs, 8 apart first; each of PARTNERS items has those that lie PARTNERS apart.
 float added(const float *own)
 {
     float tree[LEFT];
@@ -666,7 +666,7 @@ float added(const float *own)
             tree[m] += tree[m + left];
         }
     }
-    for (uint apart = TOGETHER / 2; apart > 0; apart /= 2) {
+    for (uint apart = PARTNERS / 2; apart > 0; apart /= 2) {
         tree[0] += OTHER(tree[0], apart);
     }
     return tree[0];
@@ -741,10 +741,10 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     float shift = 0.0f;
 #if ONLINE
     shift = -INFINITY;
-    for (int i = item % TOGETHER; i < n; i += TOGETHER) {
+    for (int i = item % PARTNERS; i < n; i += PARTNERS) {
         shift = fmax(shift, weights[i]);
     }
-    for (uint apart = 1; apart < TOGETHER; apart *= 2) {
+    for (uint apart = 1; apart < PARTNERS; apart *= 2) {
         shift = fmax(shift, OTHER(shift, apart));
     }
     barrier(CLK_LOCAL_MEM_FENCE);
