@@ -38,12 +38,12 @@ final class GateDraft {
     /// @param buckets of the table of budgets, 0 for none
     static CaseDraft learned(CaseDraft draft, int buckets) {
         int heads = draft.inputs().get("query").tensor().shape().extent("heads");
-        draft.random("local_weight", Shape.of("heads", heads, "features", LearnedTopK.LOCAL, "hidden", HIDDEN), 1)
+        draft.random("local_weight", Shape.of("heads", heads, "features", LearnedTopK.LOCAL, "hidden", HIDDEN), 3)
                 .random("context_weight", Shape.of("heads", heads, "features", LearnedTopK.CONTEXT, "hidden", HIDDEN), 0.3)
                 .random("input_bias", matrix("heads", heads, "hidden", HIDDEN), 0.5).random("output_weight", matrix("heads", heads, "hidden", HIDDEN), 2)
                 .random("output_bias", Shape.of("heads", heads), 0.5);
         if (buckets > 0) {
-            draft.random("budget_bias", matrix("heads", heads, "buckets", buckets), 1.5);
+            draft.random("budget_bias", matrix("heads", heads, "buckets", buckets), 4);
         }
         return draft.with("residualBound", 1.5);
     }

@@ -22,6 +22,8 @@ import org.dhsa.tensor.Shape;
 /// Policies that no recording of official code holds, and those with a trained gate. What they are held to beside the reference is the NumPy port.
 final class UnrecordedPolicyCases {
 
+    private static final Setup DECODE_AFTER_TAIL = new Setup("decode-after-tail", "21 tokens of which the last 6 are dense, then 4 one by one", 4, 2, 21, 4, null, 6, "DECODE", "INSTRUCTION");
+
     private UnrecordedPolicyCases() {}
 
     static void add(CaseList list) {
@@ -45,12 +47,13 @@ final class UnrecordedPolicyCases {
     }
 
     private static void clustered(CaseList list) {
-        String tactic = "tactic:p=0.7,cluster=4,exact=0.1,first=0.2,second=0.6,width=0.1,iterations=5";
+        String tactic = "tactic:p=0.7,cluster=4,exact=0.1,first=0.2,second=0.6,width=0.1,iterations=2";
         policy(list, tactic, DECODING, new Setup[] {TIES});
         variant(list, "sparse", tactic + ",prompt=sparse,seed=7", PLAIN, GLOBAL, LOCAL);
-        String squeezed = "squeezed:keep=0.4,centroids=0.4,input=6,window=5,iterations=20";
+        String squeezed = "squeezed:keep=0.4,centroids=0.5,input=6,window=5,iterations=20";
         policy(list, squeezed, PROMPT, DECODING);
-        variant(list, "levels", squeezed + ",levels=2,coarse=0.2,seed=3", PLAIN, GLOBAL, DECODE_LOCAL);
+        // more keys would pass the second line than are behind the first
+        variant(list, "levels", squeezed.replace("keep=0.4", "keep=0.8") + ",levels=2,keep-coarse=0.3,coarse=0.3,seed=3", PLAIN, GLOBAL, DECODE_LOCAL);
     }
 
     private static void delta(CaseList list) {
@@ -75,9 +78,10 @@ final class UnrecordedPolicyCases {
     }
 
     private static void kept(CaseList list) {
-        policy(list, "cascade:budget=9,sinks=2,cascades=2,stride=1,beta=0.9", PROMPT, DECODING, new Setup[] {TIES});
+        policy(list, "cascade:budget=9,sinks=2,cascades=2,stride=1,beta=0.9", PROMPT, DECODING, new Setup[] {DECODE_AFTER_TAIL, TIES});
         variant(list, "strides", "cascade:budget=9,sinks=1,cascades=3,stride=4,beta=0.5", PLAIN, GLOBAL, LOCAL);
         policy(list, "tca:budget=14,block=4,window=6,mass=0.8", PROMPT, DECODING, new Setup[] {TIES});
+        variant(list, "wide", "tca:budget=22,block=7,window=6,mass=0.8", PLAIN, GLOBAL);
         policy(list, "sparse-accelerate:budget=8,block=4,interval=3,window=6", PROMPT, new Setup[] {DECODE, TIES});
     }
 
@@ -91,8 +95,15 @@ final class UnrecordedPolicyCases {
         UnaryOperator<CaseDraft> network = draft -> GateDraft.learned(draft, 0);
         UnaryOperator<CaseDraft> table = draft -> GateDraft.learned(draft, 5);
         variant(list, "static", learned + "budget=11", network, GLOBAL, LOCAL);
-        variant(list, "density", learned + "density=0.4", network, DECODE);
+        // small logits: the hyperbolic tangents of the features are not saturated, and the deviation weighs most
+        variant(list, "density", learned + "density=0.4", draft -> spread(network.apply(draft).with("attnLogitSoftcapping", 0.6)), DECODE);
+        variant(list, "tight", learned + "budget=4", network, GLOBAL);
         variant(list, "dynamic", learned + "budget=9,budgets=dynamic", table, GLOBAL, LOCAL);
+        variant(list, "dynamic-wide", learned + "budget=17,budgets=dynamic", table, GLOBAL);
+    }
+
+    private static CaseDraft spread(CaseDraft draft) {
+        return draft.set("local_weight", 9, 0, 9).set("local_weight", -9, 1, 9).set("local_weight", 9, 2, 9).set("local_weight", -9, 3, 9);
     }
 
     private static void seerAttention(CaseList list) {
@@ -103,6 +114,6 @@ final class UnrecordedPolicyCases {
         variant(list, "ratio-forced", "seerattention:nz-ratio=0.6", gate, LOCAL);
         variant(list, "budget", "seerattention:budget=13,last=dense", gate, GLOBAL);
         // no map of queries: a map of keys for every query head, and what is pooled is as wide as what is mapped
-        variant(list, "unmapped", "seerattention:budget=9", draft -> GateDraft.seerAttention(draft, "Qmaxmin_Kavg", false, 5, null), LOCAL);
+        variant(list, "unmapped", "seerattention:budget=12", draft -> GateDraft.seerAttention(draft, "Qmaxmin_Kavg", false, 4, null), LOCAL);
     }
 }
