@@ -24,6 +24,9 @@ final class UnrecordedPolicyCases {
 
     private static final Setup DECODE_AFTER_TAIL = new Setup("decode-after-tail", "21 tokens of which the last 6 are dense, then 4 one by one", 4, 2, 21, 4, null, 6, "DECODE", "INSTRUCTION");
 
+    /// Every row of every head has a list.
+    private static final Setup FEW = new Setup("global", "a global layer, 20 tokens", 4, 2, 20, 0, null, 0, "GQA", "GQA_ORDER");
+
     private UnrecordedPolicyCases() {}
 
     static void add(CaseList list) {
@@ -49,7 +52,7 @@ final class UnrecordedPolicyCases {
     private static void clustered(CaseList list) {
         String tactic = "tactic:p=0.7,cluster=4,exact=0.1,first=0.2,second=0.6,width=0.1,iterations=2";
         policy(list, tactic, DECODING, new Setup[] {TIES});
-        variant(list, "sparse", tactic + ",prompt=sparse,seed=7", PLAIN, GLOBAL, LOCAL);
+        variant(list, "sparse", tactic + ",prompt=sparse,seed=7", PLAIN, FEW, LOCAL);
         String squeezed = "squeezed:keep=0.4,centroids=0.5,input=6,window=5,iterations=20";
         policy(list, squeezed, PROMPT, DECODING);
         // more keys would pass the second line than are behind the first

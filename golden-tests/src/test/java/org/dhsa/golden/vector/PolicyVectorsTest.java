@@ -91,7 +91,10 @@ class PolicyVectorsTest {
                     continue;
                 }
                 Map<String, Tensor> inputs = new LinkedHashMap<>(golden.inputs());
-                for (String name : List.of("query", "key")) {
+                for (String name : golden.inputs().keySet()) {
+                    if (name.equals("ids")) {
+                        continue;
+                    }
                     DoubleTensor exact = inputs.get(name).toDouble();
                     inputs.put(name, DoubleTensor.of(exact.shape(), Arrays.stream(exact.data()).map(v -> v * (1 + 4e-6 * (2 * random.nextDouble() - 1))).toArray()));
                 }
