@@ -26,7 +26,8 @@ import org.dhsa.tensor.Tensor;
 /// **Budget** adaptive: a share of the estimated mass, with at least min_budget and at most max_budget columns, and as many diagonals. A query-aware head reads its
 /// min_budget best columns and diagonals beside its blocks; max_budget does not bound its blocks. The first key block and the own block are always read.
 /// **Cost of selecting** the logits of block_size rows, the means, and in query-aware heads a dot product per pair of blocks.
-/// **Defaults** gamma 0.9, tau 0.1, min_budget 1024 (the paper's experiments; the example in the code's README has 512), no max_budget, block_size 128.
+/// **Defaults** gamma 0.9, tau 0.1, min_budget 1024, no max_budget, block_size 128: what the official code (ByteDance-Seed/FlexPrefill) sets when it patches a model without
+/// a configuration. Its README has min_budget 512 in the examples; its bare function has tau 0 and a budget of one token, rounded up to a block.
 /// **Simplified** scale, soft cap and window are the model's own, for means too. The last rows of the prompt judge also where they attend densely
 /// themselves. Rows of a block share a list, so each diagonal is a band of block_size keys. Decoding is dense, as in the paper.
 /// With the profile `upstream` whole blocks of lines are kept, as in the official code ([FlexPrefillBlocks.Official]); a short prompt is dense there.

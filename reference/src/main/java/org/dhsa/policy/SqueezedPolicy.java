@@ -17,7 +17,8 @@ import org.dhsa.stage.QueryBlocks;
 ///     hierarchical: the centroids are clustered again; S₁ > T₁ says which coarse clusters are opened, S₂ > T as above inside them
 ///
 /// **Source** Squeezed Attention (arXiv 2411.09688): cosine k-means of every key head, centroids as means of the keys themselves, a threshold
-/// calibrated to a share. **Unit** a cluster of keys. **Budget** nominal: the share `keep` of the clustered keys, over
+/// calibrated to a share. What decides (centroids, scores, the quantile, window and rounds) was compared with a public copy of the authors' code (Duc-Haui/SqueezedAttention).
+/// **Unit** a cluster of keys. **Budget** nominal: the share `keep` of the clustered keys, over
 /// all heads, for a query that scores as the calibrating ones do on average. A single query scores more unevenly and mostly reads less.
 /// **Cost of selecting** k-means and calibration once; 2 · headDim per centroid, row and query head, with a hierarchy only for those that are opened.
 /// **Where it rules** the prefix stays dense, it is prepared offline in the paper; the last `input` tokens of the prompt are the user's input and

@@ -59,7 +59,7 @@ final class PagePolicies {
         registry.add("delta", "DELTA: a few dense layers choose pages, the layers after them read these",
                 List.of(new Parameter("budget", "256", "keys per row of a sparse layer, in whole pages"), PAGE,
                         new Parameter("recent", "8, or an eighth of the pages if fewer", "last pages, always read"), DENSE_LAYERS,
-                        new Parameter("deltas", "spread", "layers that choose, as 2+14+23, or spread: three, evenly"), PROMPT),
+                        new Parameter("deltas", "spread", "layers that choose, as 2+14+22, or spread: three, evenly"), PROMPT),
                 (s, r) -> {
                     int budget = s.integer("budget", BUDGET, 1);
                     int page = s.integer("page", PolicyRegistry.eighth(budget, 16), 1);
@@ -116,7 +116,7 @@ final class PagePolicies {
             return List.of();
         }
         if (!text.matches("\\d{1,5}(\\+\\d{1,5})*")) {
-            throw new IllegalArgumentException(s.name() + ": deltas must be spread, or layers as 2+14+23, was " + text);
+            throw new IllegalArgumentException(s.name() + ": deltas must be spread, or layers as 2+14+22, was " + text);
         }
         return Arrays.stream(text.split("\\+")).map(Integer::valueOf).toList();
     }

@@ -112,7 +112,7 @@ class PolicyRegistryTest {
         "squeezed:keep=2 | keep must be above 0 and at most 1, was 2.0",
         "squeezed:levels=2,coarse=0.5 | fewer coarse clusters than fine ones",
         "delta:deltas=2,dense-layers=3 | deltas must rise, from 3 on, were [2]",
-        "delta:deltas=2-3 | deltas must be spread, or layers as 2+14+23, was 2-3",
+        "delta:deltas=2-3 | deltas must be spread, or layers as 2+14+22, was 2-3",
         "cascade:budget=4 | budget must hold the sinks and one key per cascade",
         "cascade:beta=1 | beta must be at least 0 and below 1, was 1.0",
         "oracle-topp:mass=1.5 | a mass above 0 and at most 1",
