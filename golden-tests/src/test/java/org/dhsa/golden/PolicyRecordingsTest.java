@@ -45,6 +45,13 @@ class PolicyRecordingsTest {
         return all;
     }
 
+    /// One case of every kind: of those whose names begin alike the first.
+    static List<GoldenCase> kinds() throws GoldenFormatException, IOException {
+        Map<String, GoldenCase> first = new TreeMap<>();
+        cases().forEach(c -> first.putIfAbsent(c.id().replaceFirst("(/[^_]*)_.*", "$1"), c));
+        return List.copyOf(first.values());
+    }
+
     @TestFactory
     List<DynamicTest> everyCasePasses() throws GoldenFormatException, IOException {
         return cases().stream().filter(c -> FAMILIES.containsKey(c.family())).map(c -> DynamicTest.dynamicTest(c.id(), () -> {
@@ -87,8 +94,8 @@ class PolicyRecordingsTest {
                         in.selection().blocks().stream().map(PolicyRecordingsTest::withoutLast).toList()), in.rule()));
             }
         };
-        List<CaseResult> results = cases().stream().map(c -> Recordings.check(c, hasty).result()).toList();
-        assertThat(results).filteredOn(r -> r.verdict() != Verdict.NOT_COVERED).hasSize(62).allSatisfy(r -> assertThat(r.verdict()).as("%s", r).isEqualTo(Verdict.FAIL));
+        List<CaseResult> results = kinds().stream().map(c -> Recordings.check(c, hasty).result()).toList();
+        assertThat(results).filteredOn(r -> r.verdict() != Verdict.NOT_COVERED).hasSizeGreaterThan(30).allSatisfy(r -> assertThat(r.verdict()).as("%s", r).isEqualTo(Verdict.FAIL));
     }
 
     private static BlockSelection withoutLast(BlockSelection list) {
