@@ -97,7 +97,7 @@ public final class Gemma2ConfigReader {
     private void requireGemma2() throws WeightsFormatException {
         JsonNode type = required("model_type");
         if (!type.isTextual() || !type.textValue().equals("gemma2")) {
-            throw wrong("model_type", "\"gemma2\" (this program computes Gemma 2: 2b, 9b, 27b, and no other architecture)", type);
+            throw wrong("model_type", "\"gemma2\": this program computes Gemma 2 and no other architecture", type);
         }
         JsonNode architectures = optional("architectures");
         if (architectures == null) {
