@@ -144,6 +144,11 @@ final class GenerateCommand implements Callable<Integer> {
             int capacity = ids.length + maxNewTokens;
             int tile = inParts ? backend.promptTile(opened.config(), weightBytes(opened), ids.length, capacity) : ids.length;
             int rowTile = inParts ? tile : backend.rowTile(opened.config(), weightBytes(opened), ids.length, capacity);
+            if (rowTile < ids.length && !json) {
+                progress.clear();
+                err.println("device memory: the prompt of " + ids.length + " tokens is worked on " + rowTile + " at a time");
+                err.flush();
+            }
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
             Generator.Result result = run(opened, capacity, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers), rowTile), ids, tile, maxNewTokens,
                     stopIds, sampler, id -> {
@@ -158,7 +163,8 @@ final class GenerateCommand implements Callable<Integer> {
             String rest = decoder.finish();
             answer.append(rest);
             show(out, rest);
-            out.println(json ? Json.pretty(report(opened, backendName, mode, ids, result, answer.toString(), count, chunks)) : "");
+            out.println(json ? Json.pretty(report(opened, backendName, mode, ids, result, answer.toString(), count, chunks)
+                    .setAll(memory(backend, rowTile))) : "");
             out.flush();
             if (progress.isShown()) {
                 err.println(GenerationSummary.of(ids.length, result, count));
@@ -289,6 +295,13 @@ final class GenerateCommand implements Callable<Integer> {
             report.set("dhsa", describe(d.config()));
         }
         return report;
+    }
+
+    /// What a device held at most, and how many tokens of the prompt it worked on at once; nothing where there is no device.
+    private static ObjectNode memory(Backend backend, int rowTile) {
+        ObjectNode node = Json.object();
+        backend.deviceMemory().ifPresent(device -> node.put("tokens_at_once", rowTile).put("device_peak_bytes", device.peakBytes()));
+        return node;
     }
 
     private static void put(ObjectNode node, AttentionCount.Pairs pairs) {

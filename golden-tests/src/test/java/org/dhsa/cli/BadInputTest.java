@@ -84,6 +84,14 @@ class BadInputTest {
         }
     }
 
+    /// A limit that nobody keeps is worse than none.
+    @Test
+    void aLimitOfDeviceMemoryWhereItWouldDoNothing() throws IOException {
+        refused(generate("--max-device-memory", "6g", "--backend", "optimized"), "--max-device-memory", "optimized", "--backend opencl");
+        refused(Cli.run("demo", "--max-device-memory", "6g", "--out", folder.toString()), "demo", "whole tensors", "--max-device-memory", "generate");
+        refused(Cli.run("golden", "export", "--out", folder.resolve("trace").toString(), "--max-device-memory", "6g"), "golden export", "whole tensors", "--max-device-memory");
+    }
+
     @Test
     void aLlamaCheckpoint() throws IOException {
         replaceInConfig("\"gemma2\"", "\"llama\"");
