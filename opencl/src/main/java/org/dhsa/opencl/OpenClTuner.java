@@ -83,7 +83,7 @@ public final class OpenClTuner {
     }
 
     private Result run() throws IOException {
-        Tuning best = TuningDefaults.of(device.kind());
+        Tuning best = TuningDefaults.of(device);
         Tuning found = new Tuning(Map.of());
         List<Choice> choices = new ArrayList<>();
         for (Trial trial : trials(device.kind(), size)) {

@@ -83,6 +83,15 @@
 #define SINGLE_ITEMS 64
 #endif
 
+// TILING 1: 4, 8 or 16 where the device's sub-groups are multiples of it: sums and maxima over the 16 work-items of a row or a
+// key go through them, in the same pairs; 0: through local memory.
+#ifndef SUB_GROUP
+#define SUB_GROUP 0
+#endif
+#if SUB_GROUP
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable
+#endif
+
 #if TILING == 0
 #define TILE_QUERIES 32
 #else
@@ -394,6 +403,17 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
 #define STAGING_SCORES (DEPTH * (QUERY_PITCH + KEY_PITCH))
 #define STAGING_VALUES (VALUE_KEYS * PADDED_DIM)
 #define STAGING (STAGING_SCORES > STAGING_VALUES ? STAGING_SCORES : STAGING_VALUES)
+// Items that put their values together without local memory, and how many of these values are left of a row's 16.
+#if SUB_GROUP
+#define PARTNERS SUB_GROUP
+#define OTHER(value, apart) sub_group_shuffle_xor(value, apart)
+#define ITEM ((int)(get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id()))
+#else
+#define PARTNERS 1
+#define ITEM ((int)(get_local_id(1) * COLUMNS + get_local_id(0)))
+#define OTHER(value, apart) (value)
+#endif
+#define LEFT (COLUMNS / PARTNERS)
 
 // One work-group, one tile. Work-item (x, y) owns queries y * ROWS_PER_ITEM + i; of their logits the keys x + 16 m, of their
 // results the channels 64 c + 4 x .. + 3.
@@ -404,14 +424,16 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
 {
     __local float staging[STAGING];
     __local float weights[KEY_BLOCK * QUERY_PITCH];    // [key, query]
-    __local float reduced[TILE_QUERIES * COLUMNS];
+#if LEFT > 1
+    __local float reduced[TILE_QUERIES * LEFT];
+#endif
     __local int positions[KEY_BLOCK];
 
     const int at = tileCount - 1 - (int)get_group_id(0);
     const int head = get_group_id(1);
-    const int x = get_local_id(0);
-    const int y = get_local_id(1);
-    const int item = y * COLUMNS + x;
+    const int item = ITEM;
+    const int x = item % COLUMNS;
+    const int y = item / COLUMNS;
     const int items = COLUMNS * TILE_ROWS;
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
@@ -498,6 +520,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         }
 
 #if ONLINE
+        float tops[ROWS_PER_ITEM];
         #pragma unroll
         for (int i = 0; i < ROWS_PER_ITEM; i++) {
             float top = -INFINITY;
@@ -508,15 +531,23 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
                 dots[i][m] = seen ? CAPPED(dots[i][m], scale, cap) : -INFINITY;
                 top = fmax(top, dots[i][m]);
             }
-            reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + x] = top;
+            for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+                top = fmax(top, OTHER(top, apart));
+            }
+            tops[i] = top;
+#if LEFT > 1
+            if (x % PARTNERS == 0) {
+                reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = top;
+            }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         #pragma unroll
         for (int i = 0; i < ROWS_PER_ITEM; i++) {
-            float top = maximum[i];
-            for (int m = 0; m < COLUMNS; m++) {
-                top = fmax(top, reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + m]);
+            for (int m = 0; m < LEFT; m++) {
+                tops[i] = fmax(tops[i], reduced[(y * ROWS_PER_ITEM + i) * LEFT + m]);
             }
+#endif
+            const float top = fmax(maximum[i], tops[i]);
             const float shift = top == -INFINITY ? 0.0f : top;
             const float rescale = exp(maximum[i] - shift);
             maximum[i] = top;
@@ -573,18 +604,33 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
+    // the 16 sums of a row in pairs, neighbours first
     #pragma unroll
     for (int i = 0; i < ROWS_PER_ITEM; i++) {
-        reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + x] = sum[i];
+        for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+            sum[i] += OTHER(sum[i], apart);
+        }
+#if LEFT > 1
+        if (x % PARTNERS == 0) {
+            reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = sum[i];
+        }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     #pragma unroll
     for (int i = 0; i < ROWS_PER_ITEM; i++) {
-        const int row = y * ROWS_PER_ITEM + i;
-        float total = 0.0f;
-        for (int m = 0; m < COLUMNS; m++) {
-            total += reduced[row * COLUMNS + m];
+        float tree[LEFT];
+        for (int m = 0; m < LEFT; m++) {
+            tree[m] = reduced[(y * ROWS_PER_ITEM + i) * LEFT + m];
         }
+        for (int left = LEFT / 2; left > 0; left /= 2) {
+            for (int m = 0; m < left; m++) {
+                tree[m] = tree[2 * m] + tree[2 * m + 1];
+            }
+        }
+        sum[i] = tree[0];
+#endif
+        const int row = y * ROWS_PER_ITEM + i;
+        const float total = sum[i];
         const float inverse = total > 0 ? 1.0f / total : 0.0f;
         if (row < count) {
             __global float *to = context + c0 + head * cHead + (long)(tile.x + row) * cRow;
@@ -677,17 +723,37 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
 }
 #else
 
+// Sum of 16 lanes in pairs, 8 apart first; each of PARTNERS items has those that lie PARTNERS apart.
+float added(const float *own)
+{
+    float tree[LEFT];
+    for (int m = 0; m < LEFT; m++) {
+        tree[m] = own[m];
+    }
+    for (int left = LEFT / 2; left > 0; left /= 2) {
+        for (int m = 0; m < left; m++) {
+            tree[m] += tree[m + left];
+        }
+    }
+    for (uint apart = PARTNERS / 2; apart > 0; apart /= 2) {
+        tree[0] += OTHER(tree[0], apart);
+    }
+    return tree[0];
+}
+
+// Without sub-groups an item makes one of 16 lanes of a dot product and 16 meet in local memory; with them SUB_GROUP items make a whole one.
 __kernel __attribute__((reqd_work_group_size(SINGLE_ITEMS, 1, 1)))
 void KERNEL(_single)(VIEWS, __global float *partial,
         int heads, int groups, int keyStart, int first, int length, float scale, float cap, int splits LIST_PARAMETERS)
 {
+#if SUB_GROUP == 0
     __local float products[SPLIT * 17];   // 16 partial dot products per key
+#endif
     __local float weights[SPLIT];
     __local int rows[SPLIT];
     const int run = get_group_id(0);
     const int head = get_group_id(1);
-    const int item = get_local_id(0);
-    const int lane = item % 16;
+    const int item = ITEM;
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
@@ -703,6 +769,25 @@ void KERNEL(_single)(VIEWS, __global float *partial,
 #endif
     }
     barrier(CLK_LOCAL_MEM_FENCE);
+#if SUB_GROUP
+    const int own = item % SUB_GROUP;
+    for (int i0 = 0; i0 < n; i0 += SINGLE_ITEMS / SUB_GROUP) {
+        const int i = i0 + item / SUB_GROUP;
+        const __global KV *k = keys + rows[min(i, n - 1)] * kRow;
+        float dots[LEFT];
+        for (int m = 0; m < LEFT; m++) {
+            dots[m] = 0.0f;
+            for (int d = own + m * SUB_GROUP; d < HEAD_DIM; d += 16) {
+                dots[m] = fma(q[d], WIDE(k[d]), dots[m]);
+            }
+        }
+        const float dot = added(dots);
+        if (own == 0 && i < n) {
+            weights[i] = CAPPED(dot, scale, cap);
+        }
+    }
+#else
+    const int lane = item % 16;
     for (int i = item / 16; i < n; i += SINGLE_ITEMS / 16) {
         const __global KV *k = keys + rows[i] * kRow;
         float dot = 0.0f;
@@ -713,18 +798,23 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = item; i < n; i += SINGLE_ITEMS) {
-        float dot = 0.0f;
+        float dots[16];
         for (int m = 0; m < 16; m++) {
-            dot += products[i * 17 + m];
+            dots[m] = products[i * 17 + m];
         }
+        const float dot = added(dots);
         weights[i] = CAPPED(dot, scale, cap);
     }
+#endif
     barrier(CLK_LOCAL_MEM_FENCE);
     float shift = 0.0f;
 #if ONLINE
     shift = -INFINITY;
-    for (int i = 0; i < n; i++) {
+    for (int i = item % PARTNERS; i < n; i += PARTNERS) {
         shift = fmax(shift, weights[i]);
+    }
+    for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+        shift = fmax(shift, OTHER(shift, apart));
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 #endif
@@ -739,11 +829,29 @@ void KERNEL(_single)(VIEWS, __global float *partial,
         }
         to[d] = out;
     }
-    if (item == 0) {
-        float sum = 0.0f;
-        for (int i = 0; i < n; i++) {
-            sum += weights[i];
+    // the sum of the weights, in 16 lanes
+    float sums[LEFT];
+#if SUB_GROUP
+    for (int m = 0; m < LEFT; m++) {
+        sums[m] = 0.0f;
+        for (int i = own + m * SUB_GROUP; i < n; i += 16) {
+            sums[m] += weights[i];
         }
+    }
+#else
+    if (item < 16) {
+        products[item] = 0.0f;
+        for (int i = item; i < n; i += 16) {
+            products[item] += weights[i];
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int m = 0; m < 16; m++) {
+        sums[m] = products[m];
+    }
+#endif
+    const float sum = added(sums);
+    if (item == 0) {
         to[HEAD_DIM] = shift;
         to[HEAD_DIM + 1] = sum;
     }
