@@ -16,11 +16,11 @@ import org.dhsa.stage.QueryBlocks;
 /// DELTA: a few layers attend densely and choose pages; the layers after them read these pages and choose nothing.
 ///
 ///     s(t) = max over the query heads h of a(h, t)                     weights of the choosing layer
-///     S(u) = Σ s(t) over the tokens t of page u
+///     S(u) = Σ s(t) over the tokens t of page u that the row sees                  pages by absolute position
 ///     pages = the last `recent` pages ∪ the ⌊budget / page⌋ − `recent` best of the others by S
 ///
 /// A layer is one of three: one of the first, dense; a Δ-layer, dense, which chooses anew for every token; or sparse, with the pages of the Δ-layer
-/// before it. One list serves all heads.
+/// before it. One list serves all heads. `recent` counts at most ⌊budget / page⌋, which is at least 1; a row that sees no more keys than `budget` reads them all.
 ///
 /// **Source** DELTA (arXiv 2510.09883) and its code (hoenza/DELTA): its page scores, its 8 last pages and its dense layers 0 and 1 with Δ-layers 2, 14 and 22 of 28. The code takes
 /// 1e-7 times its index from the score of a page, so that ties go to the earlier page; here only equal scores do that. **Unit** a page, for all heads. **Budget** keys per row of a sparse layer, in whole pages. **Cost of selecting** the

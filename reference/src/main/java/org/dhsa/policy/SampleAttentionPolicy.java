@@ -7,7 +7,7 @@ import org.dhsa.stage.KeySelection;
 
 /// SampleAttention: columns that hold a share of the mass of sampled rows, and a window.
 ///
-///     sampled  = ⌈r_row · L⌉ rows at equal distances, the last row among them
+///     sampled  = rows L − 1 − m · ⌊L / n⌋ for m < n, n = ⌈r_row · L⌉        equal distances, the last row among them
 ///     columns  = the fewest j with Σ_j Σ_sampled a(i, j) ≥ alpha · all, best first
 ///     keys(i)  = { j ≤ i : j in columns, or i − j < ⌈r_window · L⌉ }
 ///

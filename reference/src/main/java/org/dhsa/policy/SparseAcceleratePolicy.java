@@ -8,8 +8,8 @@ import org.dhsa.stage.KeySelection;
 
 /// After the idea of SparseAccelerate: every head takes the one of three patterns that held most of its attention in the last rows.
 ///
-///     triangular     first keys and recent ones                                       ([StreamingPolicy])
-///     interval-slash j with ⌊(i − j) / interval⌋ among the ⌊budget / interval⌋ best intervals of distances, the nearest always among them
+///     triangular     s first keys and budget − s recent ones, s = max(1, ⌊budget / 8⌋), at most budget − 1     ([StreamingPolicy])
+///     interval-slash j with ⌊(i − j) / interval⌋ among the ⌊budget / interval⌋ best intervals of distances by the mass in the last rows, the nearest always among them
 ///     block-cluster  whole blocks by the dot product of their means                   ([BlockTopKPolicy], every head for itself)
 ///     pattern(h)     = the one whose keys hold most attention mass of the last `window` rows, in this order where they are equal
 ///

@@ -23,6 +23,11 @@ import org.dhsa.stage.QueryBlocks;
 /// **Cost of selecting** k-means and calibration once; 2 · headDim per centroid, row and query head, with a hierarchy only for those that are opened.
 /// **Where it rules** the prefix stays dense, it is prepared offline in the paper; the last `input` tokens of the prompt are the user's input and
 /// choose, and so do decoded tokens.
+/// **Clusters** the last `window` tokens of the prefix are not clustered. Of n clustered keys there are max(1, ⌊share · n⌋) clusters, seed + g for key head g on both levels.
+/// **Threshold** the mean score of each key, over those of the last `window` queries that see it, for every query head; of all these numbers the quantile 1 − `keep`, between two of them
+/// in proportion. The scores of coarse clusters, calibrated alike with `keepCoarse`, are softmax weights of coarse logits, each counted as often as the coarse cluster has keys.
+/// **Pitfall** a single cluster always scores 1 / N, which is also what its threshold is: it does not exceed it, so nothing is opened (coarse) or kept. Prefixes of fewer than 2 / `coarse` keys
+/// have a single coarse cluster.
 /// **Simplified** the paper has one threshold for all layers; here each layer has its own, because the layers of a prompt come one after the
 /// other. With a hierarchy, what is not opened enters the sum below the line by its coarse estimate: our reading. Logits are Gemma 2's,
 /// soft cap included. On local layers N counts what the row sees.

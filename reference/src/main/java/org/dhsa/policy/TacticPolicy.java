@@ -14,8 +14,8 @@ import org.dhsa.stage.KeySelection.BlockSelection;
 
 /// Tactic: keys ranked by the centroid of their cluster, and as many of them as are thought to hold a share of the attention.
 ///
-///     clusters of the prompt's keys, per key head                                   ([KMeans])
-///     ranking(h, q) = keys by falling q · centroid of their cluster, inside a cluster by position
+///     clusters of the prompt's keys, per key head: ⌈L / clusterSize⌉, by squared distance, seed + g        ([KMeans])
+///     ranking(h, q) = keys by falling q · centroid of their cluster, equal ones by position
 ///     count(h, q)   = fewest ranks that are estimated to hold the share p            ([TailFit])
 ///     keys(q)       = ∪ over the query heads h of a group of the first count(h, q) keys of ranking(h, q), and every key since the prompt
 ///
