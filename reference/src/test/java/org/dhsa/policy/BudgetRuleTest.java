@@ -14,6 +14,7 @@ import net.jqwik.api.constraints.IntRange;
 import org.dhsa.model.LayerKind;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.QueryBlocks;
+import org.dhsa.tensor.DoubleTensor;
 import org.junit.jupiter.api.Test;
 
 /// Budgets that move between rows and layers, and never grow.
@@ -72,7 +73,11 @@ class BudgetRuleTest {
         assertThatIllegalArgumentException().isThrownBy(() -> new BudgetRule(BudgetRule.Kind.TOP_P, 1.5)).withMessage("mass must be above 0 and at most 1, was 1.5");
     }
 
-    /// In every layer and, per layer, up to every layer: exact integers, every policy that takes the option.
+    private static long pairs(LayerSelection selection, int head, LayerState layer) {
+        return new LayerSelection(List.of(selection.of(head)), 1, 0).pairs(layer.rule(), layer.end());
+    }
+
+    /// In every layer and list and, per layer, up to every layer: exact integers, every policy that takes the option.
     @Property(seed = "20251122", tries = 12)
     void neverMorePairsThanTheStaticBudget(@ForAll @IntRange(max = 1000) int seed, @ForAll @IntRange(min = 1, max = 40) int length,
                                            @ForAll @IntRange(min = 1, max = 20) int budget, @ForAll @IntRange(min = 1, max = 6) int block) {
@@ -82,18 +87,14 @@ class BudgetRuleTest {
             for (int p = 0; p < plain.size(); p++) {
                 SelectionPolicy.Selector some = adaptive.get(p).open(PolicyCases.ids(length));
                 SelectionPolicy.Selector all = plain.get(p).open(PolicyCases.ids(length));
-                long spent = 0;
-                long there = 0;
+                long[] saved = new long[PolicyCases.HEADS];
                 for (int l = 0; l < 3; l++) {
                     LayerState layer = layer(seed, l, length);
-                    long now = some.select(layer).pairs(layer.rule(), length);
-                    long most = all.select(layer).pairs(layer.rule(), length);
-                    spent += now;
-                    there += most;
-                    if (rule.kind() == BudgetRule.Kind.PER_LAYER) {
-                        assertThat(spent).as("%s up to layer %s", adaptive.get(p), l).isLessThanOrEqualTo(there);
-                    } else {
-                        assertThat(now).as("%s in layer %s", adaptive.get(p), l).isLessThanOrEqualTo(most);
+                    LayerSelection read = some.select(layer);
+                    LayerSelection budgeted = all.select(layer);
+                    for (int h = 0; h < saved.length; h++) {
+                        saved[h] = pairs(budgeted, h, layer) - pairs(read, h, layer) + (rule.kind() == BudgetRule.Kind.PER_LAYER ? saved[h] : 0);
+                        assertThat(saved[h]).as("pairs that head %s of %s has left in layer %s", h, adaptive.get(p), l).isNotNegative();
                     }
                 }
             }
@@ -164,6 +165,27 @@ class BudgetRuleTest {
         assertThat(shared.blocks().get(0).keys()).containsExactly(0, 1, 3);
         assertThat(shared.blocks().get(1).keys()).containsExactly(0, 3, 5);
         assertThat(LayerSelection.shared(shared, 1, 0).pairs(layer.rule(), 6)).isEqualTo(6 + 7);
+    }
+
+    /// Peaked attention in layer 0, flat in layer 1: what head 1 may spend there depends on whether its list was the rule's in layer 0.
+    @Test
+    void aListThatStaysStaticLeavesNothing() {
+        BlockTopKPolicy policy = new BlockTopKPolicy(2, 8, false, new BudgetRule(BudgetRule.Kind.PER_LAYER, 0.6));
+        LayerState peaked = scaled(0, 10);
+        LayerState flat = scaled(1, 0);
+        long budget = pairs(withoutRule(policy).open(new int[0]).select(flat), 1, flat);
+        for (boolean adaptive : new boolean[] {true, false}) {
+            BudgetRule.Ledger ledger = policy.rule().open();
+            policy.select(peaked, ledger, h -> adaptive || h != 1);
+            assertThat(pairs(policy.select(flat, ledger, h -> true), 1, flat) > budget).as("adaptive %s", adaptive).isEqualTo(adaptive);
+        }
+    }
+
+    private static LayerState scaled(int index, double factor) {
+        LayerState state = PolicyCases.layer(2, 24, new LayerKind.Global(), 0);
+        DoubleTensor query = state.query().toDouble();
+        return new LayerState(index, 3, state.kind(), DoubleTensor.of(query.shape(), Arrays.stream(query.data()).map(x -> x * factor).toArray()), state.key(), state.rule(),
+                state.denseFrom(), false, state.backend());
     }
 
     @Test
