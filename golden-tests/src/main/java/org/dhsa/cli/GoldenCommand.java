@@ -66,7 +66,9 @@ public final class GoldenCommand implements Callable<Integer> {
                 "",
                 "A case passes when every number is within the tolerance that the recording states and every list of keys is "
                         + "the recorded one. \"near-tie\" means that only keys of exactly equal score were exchanged. \"not-covered\" means that "
-                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed."},
+                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed.",
+                "",
+                "Of recordings of other selection methods only the reference computes the selection. Other backends attend over the recorded lists; the table says so."},
             exitCodeListHeading = "%nExit codes:%n",
             exitCodeList = {"0:everything that was compared agrees",
                 "1:a comparison failed, or nothing could be compared",
@@ -218,7 +220,7 @@ public final class GoldenCommand implements Callable<Integer> {
         private static String line(CaseResult result) {
             String worst = result.worst().filter(c -> c.budget() > 0 && Double.isFinite(c.maxAbs()))
                     .map(c -> String.format(Locale.ROOT, "   worst error %.1e of %.1e", c.maxAbs(), c.budget())).orElse("");
-            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst;
+            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst + (result.selectionNotCovered() ? "   selection not covered" : "");
             return String.format(Locale.ROOT, "%-11s %-32s %4d comparisons%s", result.verdict().slug(), result.id(), result.comparisons().size(), what);
         }
 
@@ -284,6 +286,11 @@ public final class GoldenCommand implements Callable<Integer> {
                     + (run.unusable().isEmpty() ? "" : "; " + run.unusable().size() + " more could not be checked")
                     + (run.materials().isEmpty() ? "" : "; weights shared by cases: "
                             + run.materials().stream().distinct().collect(Collectors.joining(", "))));
+            long chosenElsewhere = run.cases().stream().filter(CaseResult::selectionNotCovered).count();
+            if (chosenElsewhere > 0) {
+                out.println("NOT COVERED in " + chosenElsewhere + " of those that pass: how keys are selected (lists, masks, counts). That is FP64 code which all backends share; --backend reference compares it.");
+                out.println("What " + run.backend().name() + " computed there is in the table: sparse-attention is attention over the recorded lists, against FP64 attention over the same lists or the recorded output.");
+            }
             if (run.comparisons() == 0) {
                 out.println("Nothing was compared.");
             }
