@@ -56,7 +56,7 @@ public final class JUnitReport {
     }
 
     private static String what(CaseResult result) {
-        return result.firstDivergence().map(Comparison::where).orElse(result.message());
+        return result.firstDivergence().filter(c -> !c.tensor().isEmpty()).map(Comparison::where).orElse(result.message());
     }
 
     private static String details(CaseResult result) {
