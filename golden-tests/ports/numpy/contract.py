@@ -6,13 +6,15 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from stages import (boundary_prediction, chunk_representation, chunk_similarity, decoder_layer, dense_attention,
-                    dhsa_attention, embedding, feed_forward, generation, lm_head, model as whole_model,
-                    non_maximum_suppression, output_projection, published_policies, qkv_projection, quirks, residual_add,
-                    rms_norm, rotary_embedding, selection_policies, sparse_attention, top_k_selection, upsampling)
+from stages import (boundary_prediction, chunk_representation, chunk_similarity, clustered_policies, decoder_layer,
+                    dense_attention, dhsa_attention, embedding, feed_forward, gated_policies, generation, kept_policies,
+                    lm_head, model as whole_model, non_maximum_suppression, output_projection, published_policies,
+                    qkv_projection, quirks, residual_add, rms_norm, rotary_embedding, selection_policies,
+                    sparse_attention, top_k_selection, upsampling)
 
 POLICIES = "selection-policy"
-selection_policies.POLICIES.update(published_policies.POLICIES)
+for family in (published_policies, clustered_policies, kept_policies, gated_policies):
+    selection_policies.POLICIES.update(family.POLICIES)
 
 
 class NotCovered(Exception):
@@ -254,7 +256,8 @@ def run_selection_policy(t, c):
     resources = SimpleNamespace(
         layer=c["layer"], layers=c["numHiddenLayers"], window=c["slidingWindow"], ids=t.get("ids"),
         sentence_ends=set(c.get("sentenceEndIds", ())), w=c.get("boundaryWindowSize", 4),
-        predictor=predictor_of(t, c), predictor_heads=c.get("predictorHeads") or 1)
+        predictor=predictor_of(t, c), predictor_heads=c.get("predictorHeads") or 1, weights=t, config=c,
+        choosing_layer=c.get("choosingLayer"), choosing=(t["choosing.query"], t["choosing.key"]) if "choosing.query" in t else None)
     rule = SimpleNamespace(scale=whole_model.attention_scale(c["queryPreAttnScalar"]), cap=c["attnLogitSoftcapping"],
                            window=c["slidingWindow"])
     lists, pairs, context = selection_policies.run(

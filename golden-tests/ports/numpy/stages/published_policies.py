@@ -40,8 +40,12 @@ def best(scores, count):
 
 def lines(layer, head, rows):
     """Weight by column and by distance, added over the last rows of the prompt."""
+    return mass_of(layer, head, range(max(0, layer.end - rows), layer.end))
+
+
+def mass_of(layer, head, rows):
     vertical, slash = np.zeros(layer.end), np.zeros(layer.end)
-    for i in range(max(0, layer.end - rows), layer.end):
+    for i in rows:
         weights, first = base.softmax(base.row_logits(layer, head, i)), layer.first(i)
         for n, weight in enumerate(weights):
             vertical[first + n] += weight
@@ -229,6 +233,20 @@ class FlexPrefill(Prompt):
         return {(r, c) for r, c in kept if c <= r}
 
 
+class SampleAttention(Prompt):
+    """Columns that hold a share of the mass of sampled rows, and a window."""
+
+    def head(self, layer, name, head):
+        length = layer.end
+        count = int(np.ceil(self.p["r_row"] * length))
+        vertical = np.zeros(length)
+        for i in (length - 1 - n * (length // count) for n in range(count)):
+            vertical[layer.first(i):i + 1] += base.softmax(base.row_logits(layer, head, i))
+        columns, window = set(fewest(vertical, self.p["alpha"])), int(np.ceil(self.p["r_window"] * length))
+        return [base.chosen(name, (a, b), [j for j in range(layer.first(a), b) if j in columns or a - j < window])
+                for a, b in layer.blocks(self.p["block"])]
+
+
 class Quest:
     def __init__(self, parameters, resources):
         self.p, self.resources, self.bounds = parameters, resources, None
@@ -357,7 +375,7 @@ class BlockVerticalSlash(BlockMask):
 
     def scores(self, layer, head, places, blocks, budget):
         kb = self.p["key-block"]
-        vertical, slash = lines(layer, head, self.p["block"])
+        vertical, slash = self.mass(layer, head)
         tokens = min(layer.end, budget * kb)
         columns = cut(dict(enumerate(vertical)), int(np.floor(tokens * self.p["ratio"])))
         distances = cut(dict(enumerate(slash)), tokens - int(np.floor(tokens * self.p["ratio"])))
@@ -371,6 +389,19 @@ class BlockVerticalSlash(BlockMask):
                     row[max(0, s - x) // kb:(e - 1 - x) // kb + 1] += slash[x]
             out.append(row)
         return out
+
+
+    def mass(self, layer, head):
+        return lines(layer, head, self.p["block"])
+
+
+class BlockVerticalSlashSample(BlockVerticalSlash):
+    """From some of the last queries, at equal distances."""
+
+    def mass(self, layer, head):
+        rows = min(self.p["block"], layer.end)
+        count = min(self.p["samples"], rows)
+        return mass_of(layer, head, [layer.end - rows + (n + 1) * rows // count - 1 for n in range(count)])
 
 
 class BlockVerticalSlashMeans(BlockMask):
@@ -396,5 +427,5 @@ class BlockVerticalSlashMeans(BlockMask):
 
 
 POLICIES = {"minference-a-shape": AShape, "minference-vertical-slash": VerticalSlash, "minference-block-sparse": BlockSparse,
-            "xattention": XAttention, "flexprefill": FlexPrefill, "quest": Quest, "icml-topk": BlockTopKMask, "icml-a": BlockAShape,
-            "icml-vs": BlockVerticalSlash, "icml-vsb": BlockVerticalSlashMeans}
+            "xattention": XAttention, "flexprefill": FlexPrefill, "sample-attention": SampleAttention, "quest": Quest, "icml-topk": BlockTopKMask, "icml-a": BlockAShape,
+            "icml-vs": BlockVerticalSlash, "icml-vs-sample": BlockVerticalSlashSample, "icml-vsb": BlockVerticalSlashMeans}

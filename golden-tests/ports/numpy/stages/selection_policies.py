@@ -391,6 +391,9 @@ def run(name, parameters, resources, query, key, value, prompt, tail, rule):
         here = policy.rule(rule, start > 0) if hasattr(policy, "rule") else rule
         layer = Layer(query[:, start:end], key[:, key_start:end], value[:, key_start:end], start, key_start, here,
                       max(0, prompt - tail) if start == 0 else end, start > 0)
+        if resources.choosing is not None:
+            q, k = resources.choosing
+            layer.choosing = Layer(q[:, start:end], k[:, key_start:end], None, start, key_start, here, layer.dense_from, start > 0)
         found = policy.select(layer)
         rows, read = attend(layer, found, here)
         lists += found or []

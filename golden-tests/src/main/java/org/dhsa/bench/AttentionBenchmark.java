@@ -5,8 +5,10 @@ import org.dhsa.backend.Backend;
 import org.dhsa.stage.DenseAttention;
 import org.dhsa.tensor.Tensor;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /// Dense causal attention of one global layer, exact soft cap.
@@ -58,6 +60,14 @@ public class AttentionBenchmark extends ComputeBenchmark {
     void checkCandidate(String method) {
         for (int row : data.someRows()) {
             data.checkRow(context, row % AttentionData.HEADS, row, key -> true);
+        }
+    }
+
+    /// Outside the clock.
+    @Setup(Level.Invocation)
+    public void reuseMemory() {
+        if (backend != null) {
+            BenchBackends.reuseMemory(backend);
         }
     }
 

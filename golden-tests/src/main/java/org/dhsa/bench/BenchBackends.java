@@ -6,6 +6,7 @@ import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendOptions;
 import org.dhsa.backend.BackendProvider;
+import org.dhsa.backend.DeviceMemory;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -42,6 +43,12 @@ final class BenchBackends {
 
     private static BackendProvider provider(String name) {
         return ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get).filter(p -> p.name().equals(name)).findFirst().orElseThrow();
+    }
+
+    /// Makes memory of results that nobody keeps ready for use again, so that a call writes into memory that was used before, as in the
+    /// middle of a prompt. Fresh memory costs its first touch, which on some virtual machines is a tenth of a call.
+    static void reuseMemory(Backend backend) {
+        backend.deviceMemory().ifPresentOrElse(DeviceMemory::resetPeak, System::gc);
     }
 
     /// One value on the backend's side. A device does its work in order, so whoever reads this has waited for all that was asked before;

@@ -23,8 +23,10 @@ import org.dhsa.stage.Upsampling;
 import org.dhsa.stage.Visibility;
 import org.dhsa.tensor.Tensor;
 import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.Level;
 import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /// DHSA of one global layer beside dense attention over the same keys, in three extents:
@@ -230,6 +232,14 @@ public class DhsaBenchmark extends CheckedBenchmark {
                 WrongResultException.unless(Arrays.equals(expected.blocks().get(b).keys(), selection.blocks().get(b).keys()),
                         "block " + b + " selects other keys than the reference");
             }
+        }
+    }
+
+    /// Outside the clock.
+    @Setup(Level.Invocation)
+    public void reuseMemory() {
+        if (backend != null) {
+            BenchBackends.reuseMemory(backend);
         }
     }
 

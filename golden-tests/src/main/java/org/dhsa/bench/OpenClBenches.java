@@ -34,6 +34,7 @@ final class OpenClBenches {
                     "Device: " + device + ".",
                     "The Vector API path has " + threads + " threads, one for each processor; a CPU's OpenCL driver uses all of them too, whatever --threads says.",
                     "The clock stops when the device is done. Packing of the input and widening of the BF16 weights are inside it; weights lie on the device, as in the model.",
+                    "In attention and DHSA the garbage is collected before every call, outside the clock: results are written into memory that was used before, as in the middle of a prompt.",
                     "DHSA: a gain is the time of the device's own dense attention over that of its DHSA, a share is the gain over the exact ratio of the pairs read.",
                     "In prefill the prompt goes up and the logits come back inside the clock."), all);
         };

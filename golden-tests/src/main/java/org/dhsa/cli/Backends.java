@@ -15,6 +15,7 @@ final class Backends {
 
     static final String DEFAULT = "reference";
     static final String FAST = "optimized";
+    static final String DEVICE = "opencl";
 
     private Backends() {}
 

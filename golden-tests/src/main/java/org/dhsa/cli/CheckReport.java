@@ -177,6 +177,11 @@ final class CheckReport {
                 + run.comparisons() + " comparisons"
                 + (run.unusable().isEmpty() ? "" : "; " + run.unusable().size() + " more could not be checked")
                 + (run.materials().isEmpty() ? "" : "; weights shared by cases: " + run.materials().stream().distinct().collect(Collectors.joining(", "))));
+        long chosenElsewhere = run.cases().stream().filter(CaseResult::selectionNotCovered).count();
+        if (chosenElsewhere > 0) {
+            out.println("NOT COVERED in " + chosenElsewhere + " of those that pass: how keys are selected (lists, masks, counts). That is FP64 code which all backends share; --backend reference compares it.");
+            out.println("What " + run.backend().name() + " computed there is in the table: sparse-attention is attention over the recorded lists, against FP64 attention over the same lists or the recorded output.");
+        }
         if (run.comparisons() == 0) {
             out.println("Nothing was compared.");
         }

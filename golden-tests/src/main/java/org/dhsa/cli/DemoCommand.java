@@ -113,6 +113,7 @@ final class DemoCommand implements Callable<Integer> {
         if (maxNewTokens <= 0) {
             throw new BadInput("--max-new-tokens must be positive, was " + maxNewTokens + ".");
         }
+        model.requireNoMemoryLimit("demo");
         dhsa.resolve(SetUp.SMALL.config().with(b -> b.budget = Integer.MAX_VALUE));
         String own = promptFile == null ? null : PromptText.requireSome(PromptText.read(promptFile));
         FileOutput.requireWritable(folder, "--out");

@@ -45,6 +45,6 @@ final class EvalLatencyCommand extends EvalByPolicyCommand {
 
     /// The device of a backend that has one, in its own words.
     private String device() {
-        return Backends.describe(options.backend).filter(d -> options.backend.equals("opencl")).map(d -> ", device " + d).orElse("");
+        return Backends.describe(options.backend).filter(d -> options.backend.equals(Backends.DEVICE)).map(d -> ", device " + d).orElse("");
     }
 }

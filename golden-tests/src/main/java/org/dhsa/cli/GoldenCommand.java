@@ -63,7 +63,9 @@ public final class GoldenCommand implements Callable<Integer> {
                 "",
                 "A case passes when every number is within the tolerance that the recording states and every list of keys is "
                         + "the recorded one. \"near-tie\" means that only keys of exactly equal score were exchanged. \"not-covered\" means that "
-                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed."},
+                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed.",
+                "",
+                "Of recordings of other selection methods only the reference computes the selection. Other backends attend over the recorded lists; the table says so."},
             exitCodeListHeading = "%nExit codes:%n",
             exitCodeList = {"0:everything that was compared agrees",
                 "1:a comparison failed, or nothing could be compared",
@@ -242,7 +244,7 @@ public final class GoldenCommand implements Callable<Integer> {
         private static String line(CaseResult result) {
             String worst = result.worst().filter(c -> c.budget() > 0 && Double.isFinite(c.maxAbs()))
                     .map(c -> String.format(Locale.ROOT, "   worst error %.1e of %.1e", c.maxAbs(), c.budget())).orElse("");
-            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst;
+            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst + (result.selectionNotCovered() ? "   selection not covered" : "");
             return String.format(Locale.ROOT, "%-11s %-32s %4d comparisons%s", result.verdict().slug(), result.id(), result.comparisons().size(), what);
         }
 

@@ -122,6 +122,7 @@ final class GoldenExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, WeightsFormatException {
+        model.requireNoMemoryLimit("golden export");
         Set<Stage> chosenStages = chosenStages();
         Path target = out.toAbsolutePath().normalize();
         requireFree(target);

@@ -33,8 +33,8 @@ final class ModelOptions {
     @Option(names = "--kv", paramLabel = "TYPE", description = {"How keys and values are kept (backends optimized and opencl): f32 (default), or bf16 with half the memory, rounded."})
     BackendOptions.KvType kv = BackendOptions.KvType.F32;
 
-    @Option(names = "--max-device-memory", paramLabel = "SIZE", description = {"Most memory to use on a device (backend opencl): bytes, or with k, m or g, like 6g. The "
-            + "prompt is then worked on in parts that fit. Default: all the device has."})
+    @Option(names = "--max-device-memory", paramLabel = "SIZE", description = {"Most memory to use on a device (generate with backend opencl): bytes, or with k, m or g, like "
+            + "6g. The prompt is then worked on in parts that fit. Default: all the device has."})
     String maxDeviceMemory;
 
     @Option(names = "--embedding-scale", paramLabel = "HOW", description = {"The factor sqrt(hidden size) of the embedding: exact, or bf16 (rounded, as a BF16 model multiplies). "
@@ -58,7 +58,19 @@ final class ModelOptions {
             throw new BadInput("--kv bf16 is there for the backends " + Backends.FAST + " and opencl; " + name + " keeps keys and values as it computes. Leave --kv out, or take --backend "
                     + Backends.FAST + ".");
         }
-        return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv, maxDeviceMemory()));
+        OptionalLong limit = maxDeviceMemory();
+        if (limit.isPresent() && !name.equals(Backends.DEVICE)) {
+            throw new BadInput("--max-device-memory is there for the backend " + Backends.DEVICE + "; " + name + " computes in the memory of the process. Leave it out, or take --backend "
+                    + Backends.DEVICE + ".");
+        }
+        return Backends.open(name, new BackendOptions(threads == null ? OptionalInt.empty() : OptionalInt.of(threads), kv, limit));
+    }
+
+    /// For commands that show or write whole tensors: a prompt that is worked on in parts never has them.
+    void requireNoMemoryLimit(String command) {
+        if (maxDeviceMemory().isPresent()) {
+            throw new BadInput(command + " needs whole tensors, and --max-device-memory works on a prompt in parts. Leave it out, or take ./dhsa generate.");
+        }
     }
 
     /// Bytes, empty if not given.

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.KeySelection;
 import org.dhsa.stage.QueryBlocks;
@@ -249,8 +250,15 @@ final class DeviceAttention {
             defines.put("HEAD_DIM", headDim);
             defines.put("ONLINE", cap > 0 && cap <= LARGEST_CAP_WITHOUT_MAXIMUM ? 0 : 1);
             int tiling = defines.getOrDefault("TILING", 0);
+            int together = tiling == 0 ? divisor(groups, defines.getOrDefault("TOGETHER", 1)) : 1;
+            defines.put("TOGETHER", together);
             int tile = tiling == 0 ? CPU_TILE : defines.getOrDefault("ROWS_PER_ITEM", 4) * defines.getOrDefault("TILE_ROWS", 16);
             return new Tunables(defines, tile, defines.getOrDefault("KEY_BLOCK", KEY_BLOCK), defines.getOrDefault("SPLIT", SPLIT), tiling);
+        }
+
+        /// The largest divisor of `n` that is not above `most`.
+        private static int divisor(int n, int most) {
+            return IntStream.rangeClosed(1, Math.min(n, most)).filter(d -> n % d == 0).max().orElse(1);
         }
 
         private List<Object> views() {
@@ -279,7 +287,7 @@ final class DeviceAttention {
             OpenClKernel kernel = context.program(slug, tunables.defines).kernel(slug.replace('-', '_')).args(args.toArray());
             if (tunables.tiling == 0) {
                 int group = tunables.of("GROUP", 1);
-                kernel.run(tiles, group, heads, 1);
+                kernel.run(tiles, group, heads / tunables.of("TOGETHER", 1), 1);
             } else {
                 int rows = tunables.of("TILE_ROWS", 16);
                 kernel.run(new long[] {16L * tiles, (long) rows * heads}, new long[] {16, rows});

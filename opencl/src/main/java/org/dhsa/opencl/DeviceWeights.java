@@ -8,7 +8,7 @@ import org.dhsa.model.WeightTensor;
 import org.dhsa.tensor.DType;
 import org.jocl.Pointer;
 
-/// Weights of a context, uploaded on first use and kept until it closes. BF16 stays 16 bit; every other type becomes FP32.
+/// Weights of a context, uploaded on first use and kept until it closes. BF16 and F16 stay 16 bit; every other type becomes FP32.
 final class DeviceWeights implements AutoCloseable {
 
     private final OpenClContext context;
@@ -35,15 +35,15 @@ final class DeviceWeights implements AutoCloseable {
             values[i] = (float) weight.get(i);
         }
         bytes += 4L * values.length;
-        return new DeviceWeight(context.upload(values), false, values.length, 1);
+        return new DeviceWeight(context.upload(values), DType.F32, values.length, 1);
     }
 
     private DeviceWeight uploadMatrix(WeightTensor weight) {
         int n = Math.toIntExact(weight.dim(0));
         int k = Math.toIntExact(weight.dim(1));
-        boolean bf16 = weight.dtype() == DType.BF16;
+        boolean half = weight.dtype() == DType.BF16 || weight.dtype() == DType.F16;
         int panels = (n + DeviceWeight.PANEL - 1) / DeviceWeight.PANEL;
-        int panelBytes = Math.multiplyExact(k, DeviceWeight.PANEL * (bf16 ? 2 : 4));
+        int panelBytes = Math.multiplyExact(k, DeviceWeight.PANEL * (half ? 2 : 4));
         OpenClBuffer buffer = context.pool().allocate((long) panels * panelBytes);
         // Packed on the host in slices of some panels: done once, and the mapped file is read in order.
         int panelsAtOnce = Math.max(1, (8 << 20) / panelBytes);
@@ -51,19 +51,19 @@ final class DeviceWeights implements AutoCloseable {
         for (int p = 0; p < panels; p += panelsAtOnce) {
             int count = Math.min(panelsAtOnce, panels - p);
             for (int q = 0; q < count; q++) {
-                pack(weight, (p + q) * DeviceWeight.PANEL, n, k, bf16, slice, q * panelBytes);
+                pack(weight, (p + q) * DeviceWeight.PANEL, n, k, half, slice, q * panelBytes);
             }
             context.write(buffer, (long) p * panelBytes, (long) count * panelBytes, Pointer.to(slice));
         }
         bytes += (long) panels * panelBytes;
-        return new DeviceWeight(buffer, bf16, n, k);
+        return new DeviceWeight(buffer, half ? weight.dtype() : DType.F32, n, k);
     }
 
-    private static void pack(WeightTensor weight, int firstRow, int n, int k, boolean bf16, ByteBuffer to, int at) {
+    private static void pack(WeightTensor weight, int firstRow, int n, int k, boolean half, ByteBuffer to, int at) {
         for (int r = 0; r < DeviceWeight.PANEL; r++) {
             long from = (long) (firstRow + r) * k;
             boolean exists = firstRow + r < n;
-            if (bf16) {
+            if (half) {
                 int place = at + 4 * (r % 16) + 2 * (r / 16);
                 if (ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN) {
                     place = at + 4 * (r % 16) + 2 * (1 - r / 16);

@@ -2,6 +2,7 @@ package org.dhsa.opencl;
 
 import java.util.HashMap;
 import java.util.Map;
+import org.dhsa.tensor.DType;
 
 /// Matrix products with stored weights, as every projection of the model does them: `Y = X Wᵀ`. Twin: `Gemm`.
 ///
@@ -122,7 +123,8 @@ final class MatrixProduct {
         Map<String, Integer> tunables = new HashMap<>(context.tuning().of(PROGRAM));
         tunables.keySet().removeAll(java.util.Set.of("LOCAL", "ROW_TILE", "GROUP"));
         tunables.put("PACK", PACK);
-        tunables.put("BF16", w.bf16() ? 1 : 0);
+        tunables.put("BF16", w.type() == DType.BF16 ? 1 : 0);
+        tunables.put("F16", w.type() == DType.F16 ? 1 : 0);
         return context.program(PROGRAM, tunables);
     }
 

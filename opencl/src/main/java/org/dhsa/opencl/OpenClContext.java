@@ -22,6 +22,7 @@ final class OpenClContext implements AutoCloseable {
     private final cl_context handle;
     private final cl_command_queue queue;
     private final Map<String, OpenClProgram> programs = new HashMap<>();
+    private final Map<String, String> replaced = new HashMap<>();
     private final BufferPool pool;
     private final DeviceWeights weights;
     private long readBacks;
@@ -92,7 +93,18 @@ final class OpenClContext implements AutoCloseable {
     OpenClProgram program(String slug, Map<String, Integer> tunables) {
         TreeMap<String, Integer> defines = new TreeMap<>(tunables);
         defines.remove("GROUP");
-        return programs.computeIfAbsent(slug + " " + defines, key -> OpenClProgram.build(this, slug, defines));
+        return programs.computeIfAbsent(slug + " " + defines, key -> replaced.containsKey(slug) ? OpenClProgram.build(this, slug, replaced.get(slug), defines)
+                : OpenClProgram.build(this, slug, defines));
+    }
+
+    /// Takes another text for a program that was not compiled yet; for tests that must see a wrong kernel.
+    void replace(String slug, String source) {
+        replaced.put(slug, source);
+    }
+
+    /// Largest `SUB_GROUP` of the programs compiled from a text so far.
+    int subGroup(String slug) {
+        return programs.entrySet().stream().filter(e -> e.getKey().startsWith(slug + " ")).mapToInt(e -> e.getValue().subGroup()).max().orElse(0);
     }
 
     /// Items of a work-group for a program that takes any: its tunable `GROUP`.

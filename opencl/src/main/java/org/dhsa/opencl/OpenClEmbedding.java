@@ -1,5 +1,6 @@
 package org.dhsa.opencl;
 
+import java.util.Locale;
 import org.dhsa.stage.Embedding;
 import org.dhsa.tensor.Shape;
 
@@ -19,7 +20,7 @@ final class OpenClEmbedding implements Embedding {
         DeviceWeight table = context.weights().matrix(in.table());
         DeviceTensor hidden = DeviceTensor.allocate(context, Shape.of("queryLen", tokens, "modelDim", modelDim));
         OpenClBuffer ids = context.upload(in.ids());
-        context.program("embedding").kernel(table.bf16() ? "embedding_bf16" : "embedding_f32")
+        context.program("embedding").kernel("embedding_" + table.type().name().toLowerCase(Locale.ROOT))
                 .args(ids, table.buffer(), hidden.buffer(), tokens, modelDim, (float) in.scale().factor(modelDim))
                 .run(modelDim, context.group("embedding"), tokens, 1);
         ids.release();

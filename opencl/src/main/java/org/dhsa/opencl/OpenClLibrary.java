@@ -1,7 +1,13 @@
 package org.dhsa.opencl;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -38,6 +44,7 @@ public final class OpenClLibrary {
         }
         List<OpenClDevice> devices;
         try {
+            unpackJocl();
             devices = OpenClDevice.all();
         } catch (OpenClException e) {
             return Found.missing(e.getMessage(), "check the driver with clinfo; " + POCL);
@@ -51,6 +58,26 @@ public final class OpenClLibrary {
                     + "or the driver sees no device)", POCL);
         }
         return new Found(devices, Optional.empty());
+    }
+
+    /// JOCL writes its native part into the temporary folder when its first class loads, unless it is there. Programs that start at the same
+    /// time on a new machine take turns, so that none loads a part of the file.
+    private static void unpackJocl() {
+        Path lock = Path.of(System.getProperty("java.io.tmpdir"), "dhsa-java-jocl.lock");
+        try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.CREATE, StandardOpenOption.WRITE); FileLock turn = channel.lock()) {
+            loadJocl();
+        } catch (IOException | OverlappingFileLockException notOurs) {
+            // the lock of another user or another thread: as good as without one
+            loadJocl();
+        }
+    }
+
+    private static void loadJocl() {
+        try {
+            Class.forName("org.jocl.CL");
+        } catch (ClassNotFoundException e) {
+            throw new NoClassDefFoundError(e.getMessage());
+        }
     }
 
     /// The device to use: the one that the property names, else a GPU, else the first.

@@ -29,20 +29,44 @@ final class OpenClProgram implements AutoCloseable {
         this.handle = handle;
     }
 
+    /// Where sub-groups are asked for that the device's are no multiples of, smaller ones are tried, and then none; so too where the compiler
+    /// does not take them.
+    ///
     /// @throws OpenClException with the compiler's own words if it refuses
     static OpenClProgram build(OpenClContext context, String slug, Map<String, Integer> tunables) {
         return build(context, slug, source(slug), tunables);
     }
 
     static OpenClProgram build(OpenClContext context, String slug, String source, Map<String, Integer> tunables) {
+        if (tunables.containsKey(SubGroups.TUNABLE)) {
+            for (int size : SubGroups.candidates(context.device(), slug, tunables.get(SubGroups.TUNABLE))) {
+                Map<String, Integer> tried = new HashMap<>(tunables);
+                tried.put(SubGroups.TUNABLE, size);
+                try {
+                    OpenClProgram program = compile(context, slug, source, tried);
+                    if (size == 0 || SubGroups.keep(program.handle, context.device(), size)) {
+                        return program;
+                    }
+                    program.close();
+                } catch (OpenClException refused) {
+                    if (size == 0) {
+                        throw refused;
+                    }
+                }
+            }
+        }
+        return compile(context, slug, source, tunables);
+    }
+
+    private static OpenClProgram compile(OpenClContext context, String slug, String source, Map<String, Integer> tunables) {
         String device = context.device().name();
         int[] status = new int[1];
         cl_program program = CL.clCreateProgramWithSource(context.handle(), 1, new String[] {source}, new long[] {source.getBytes(StandardCharsets.UTF_8).length}, status);
         OpenClException.check(status[0], "clCreateProgramWithSource of " + slug + ".cl", device);
         String options = tunables.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> "-D " + e.getKey() + "=" + e.getValue())
-                .collect(Collectors.joining(" ", "-cl-std=CL1.2 ", ""));
+                .collect(Collectors.joining(" ", "-cl-std=" + (tunables.getOrDefault(SubGroups.TUNABLE, 0) > 0 ? context.device().languageWithSubGroups() : "CL1.2") + " ", ""));
         cl_device_id[] devices = {context.device().id()};
-        int built = CL.clBuildProgram(program, 1, devices, options.strip(), null, null);
+        int built = SignalHandlers.kept(() -> CL.clBuildProgram(program, 1, devices, options.strip(), null, null));
         if (built != CL.CL_SUCCESS) {
             String log = log(program, devices[0]);
             CL.clReleaseProgram(program);
@@ -72,6 +96,11 @@ final class OpenClProgram implements AutoCloseable {
         byte[] bytes = new byte[Math.toIntExact(size[0])];
         CL.clGetProgramBuildInfo(program, device, CL.CL_PROGRAM_BUILD_LOG, bytes.length, Pointer.to(bytes), null);
         return new String(bytes, StandardCharsets.UTF_8).replace("\0", "").strip();
+    }
+
+    /// Items that put their values together through sub-groups; 0 in a plain program.
+    int subGroup() {
+        return tunables.getOrDefault(SubGroups.TUNABLE, 0);
     }
 
     /// Value of a tunable this program was built with.

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
@@ -15,15 +16,23 @@ import java.util.function.Supplier;
 /// Every candidate must give the bits of the first: a tuning that changes a result is a defect of a kernel, and is refused.
 public final class OpenClTuner {
 
+    /// Least rounds of a trial.
     private static final int ROUNDS = 7;
+    /// Nanoseconds for the rounds of a trial, per unit of its size: short work is repeated more often, until a quiet moment has met
+    /// every candidate.
+    private static final long PATIENCE = 2_000_000;
     /// A candidate must beat the one before it by more than such a measurement wobbles.
     private static final double WORTH = 0.95;
 
     private final OpenClDevice device;
     private final TuningFile file;
+    private final int size;
+    private final long patience;
     private final Consumer<String> progress;
 
-    private OpenClTuner(OpenClDevice device, TuningFile file, Consumer<String> progress) {
+    private OpenClTuner(OpenClDevice device, TuningFile file, int size, Consumer<String> progress) {
+        this.size = size;
+        this.patience = PATIENCE * size;
         this.device = device;
         this.file = file;
         this.progress = progress;
@@ -70,11 +79,11 @@ public final class OpenClTuner {
 
     /// @param size extent of the matrices that are timed
     static Result tune(OpenClDevice device, TuningFile file, int size, Consumer<String> progress) throws IOException {
-        return new OpenClTuner(device, file, progress).run(size);
+        return new OpenClTuner(device, file, size, progress).run();
     }
 
-    private Result run(int size) throws IOException {
-        Tuning best = TuningDefaults.of(device.kind());
+    private Result run() throws IOException {
+        Tuning best = TuningDefaults.of(device);
         Tuning found = new Tuning(Map.of());
         List<Choice> choices = new ArrayList<>();
         for (Trial trial : trials(device.kind(), size)) {
@@ -91,52 +100,69 @@ public final class OpenClTuner {
         return kind == OpenClDevice.Kind.GPU ? TunerTrials.gpu(size) : TunerTrials.cpu(size);
     }
 
+    /// The candidates take turns, so that a slow moment of the machine meets them all.
     private Choice best(Trial trial, Tuning start) {
-        Map<String, Integer> chosen = null;
-        double seconds = Double.POSITIVE_INFINITY;
-        double[] expected = null;
-        double before = Double.NaN;
-        for (Map<String, Integer> candidate : trial.candidates()) {
-            progress.accept(trial.program() + " " + candidate);
-            double[][] values = new double[1][];
-            double taken;
-            try {
-                taken = time(trial, start.with(trial.program(), candidate), values);
-            } catch (OpenClException tooMuchForThisDevice) {
-                continue;
+        List<Candidate> candidates = new ArrayList<>();
+        try {
+            for (Map<String, Integer> tunables : trial.candidates()) {
+                progress.accept(trial.program() + " " + tunables);
+                open(trial, tunables, start).ifPresent(candidates::add);
             }
-            if (expected != null && !Arrays.equals(expected, values[0])) {
-                throw new OpenClException(trial.program() + ".cl with " + candidate + " gives other bits than with " + trial.candidates().getFirst()
-                        + " on " + device.name() + ": please report this");
+            for (Candidate candidate : candidates) {
+                if (!Arrays.equals(candidates.getFirst().values, candidate.values)) {
+                    throw new OpenClException(trial.program() + ".cl with " + candidate.tunables + " gives other bits than with " + candidates.getFirst().tunables
+                            + " on " + device.name() + ": please report this");
+                }
             }
-            expected = values[0];
-            if (chosen == null) {
-                before = taken;
+            long begun = System.nanoTime();
+            for (int round = 0; round < ROUNDS || System.nanoTime() - begun < patience; round++) {
+                candidates.forEach(Candidate::round);
             }
-            if (taken < WORTH * seconds) {
-                seconds = taken;
-                chosen = candidate;
-            }
+        } finally {
+            candidates.forEach(candidate -> candidate.context.close());
         }
-        if (chosen == null) {
+        if (candidates.isEmpty()) {
             throw new OpenClException("no tuning of " + trial.program() + ".cl runs on " + device.name());
         }
-        return new Choice(trial.program(), chosen, seconds, before);
+        Candidate best = candidates.getFirst();
+        for (Candidate candidate : candidates) {
+            best = candidate.seconds < WORTH * best.seconds ? candidate : best;
+        }
+        return new Choice(trial.program(), best.tunables, best.seconds, candidates.getFirst().seconds);
     }
 
-    /// Best of some rounds, after one that compiles.
-    private double time(Trial trial, Tuning tuning, double[][] values) {
-        try (OpenClContext context = new OpenClContext(device, tuning, OptionalLong.empty())) {
+    /// Compiles and runs once; empty if that is too much for this device.
+    private Optional<Candidate> open(Trial trial, Map<String, Integer> tunables, Tuning start) {
+        OpenClContext context = new OpenClContext(device, start.with(trial.program(), tunables), OptionalLong.empty());
+        try {
             Supplier<Outcome> work = trial.work().on(context);
-            values[0] = work.get().values();
-            double best = Double.POSITIVE_INFINITY;
-            for (int round = 0; round < ROUNDS; round++) {
-                long begun = System.nanoTime();
-                work.get();
-                context.finish();
-                best = Math.min(best, (System.nanoTime() - begun) / 1e9);
-            }
-            return best;
+            return Optional.of(new Candidate(tunables, context, work, work.get().values()));
+        } catch (OpenClException tooMuchForThisDevice) {
+            context.close();
+            return Optional.empty();
+        }
+    }
+
+    /// Tunables that run, and their best round so far.
+    private static final class Candidate {
+        private final Map<String, Integer> tunables;
+        private final OpenClContext context;
+        private final Supplier<Outcome> work;
+        private final double[] values;
+        private double seconds = Double.POSITIVE_INFINITY;
+
+        Candidate(Map<String, Integer> tunables, OpenClContext context, Supplier<Outcome> work, double[] values) {
+            this.tunables = tunables;
+            this.context = context;
+            this.work = work;
+            this.values = values;
+        }
+
+        void round() {
+            long begun = System.nanoTime();
+            work.get();
+            context.finish();
+            seconds = Math.min(seconds, (System.nanoTime() - begun) / 1e9);
         }
     }
 }

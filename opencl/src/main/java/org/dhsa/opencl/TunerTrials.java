@@ -42,8 +42,8 @@ final class TunerTrials {
                 new Trial(MatrixProduct.PROGRAM, List.of(Map.of("ROWS", 12), Map.of("ROWS", 14), Map.of("ROWS", 8), Map.of("ROWS", 4)), product(512, size)),
                 new Trial(MatrixProduct.PROGRAM, List.of(Map.of("VEC", 16, "SEGMENTS", 16), Map.of("VEC", 4, "SEGMENTS", 16)), product(1, size)),
                 new Trial("rms-norm", List.of(Map.of("WG", 1), Map.of("WG", 16), Map.of("WG", 64)), norm(size)),
-                new Trial(DeviceAttention.DENSE, List.of(Map.of("GROUP", 1), Map.of("GROUP", 2)), dense(size, size / 2)),
-                new Trial(DeviceAttention.SPARSE, List.of(Map.of("GROUP", 1), Map.of("GROUP", 2)), sparse(size)),
+                new Trial(DeviceAttention.DENSE, List.of(Map.of("KEYS", 12), Map.of("KEYS", 4)), dense(size, size / 2)),
+                new Trial(DeviceAttention.SPARSE, List.of(Map.of("KEYS", 12), Map.of("KEYS", 4)), sparse(size)),
                 new Trial(OpenClBoundaryPrediction.PROGRAM, List.of(Map.of("GAPS", 256, "MIX", 16), Map.of("GAPS", 64, "MIX", 16), Map.of("GAPS", 512, "MIX", 16)),
                         predictor(size)),
                 new Trial(OpenClChunkSimilarity.PROGRAM, List.of(Map.of("TILE_Q", 4, "TILE_K", 4, "GROUP", 1), Map.of("TILE_Q", 2, "TILE_K", 4, "GROUP", 1),
@@ -54,15 +54,17 @@ final class TunerTrials {
     static List<Trial> gpu(int size) {
         List<Map<String, Integer>> tiles = List.of(Map.of("ROWS_PER_ITEM", 4, "TILE_ROWS", 16), Map.of("ROWS_PER_ITEM", 4, "TILE_ROWS", 8),
                 Map.of("ROWS_PER_ITEM", 8, "TILE_ROWS", 8));
-        List<Map<String, Integer>> singles = List.of(Map.of("SINGLE_ITEMS", 128), Map.of("SINGLE_ITEMS", 64), Map.of("SINGLE_ITEMS", 256));
+        List<Map<String, Integer>> singles = List.of(Map.of("SINGLE_ITEMS", 128, "SUB_GROUP", 16), Map.of("SINGLE_ITEMS", 64, "SUB_GROUP", 16),
+                Map.of("SINGLE_ITEMS", 256, "SUB_GROUP", 16), Map.of("SINGLE_ITEMS", 128, "SUB_GROUP", 0));
         return List.of(
                 new Trial(MatrixProduct.PROGRAM, List.of(Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 16),
                         Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 4, "PANELS", 2, "TILE_K", 16),
                         Map.of("LOCAL", 1, "GROUP_ROWS", 8, "ITEM_ROWS", 8, "PANELS", 4, "TILE_K", 8),
                         Map.of("LOCAL", 1, "GROUP_ROWS", 16, "ITEM_ROWS", 8, "PANELS", 2, "TILE_K", 32)), product(512, size)),
-                new Trial(MatrixProduct.PROGRAM, List.of(Map.of("VEC", 1, "SEGMENTS", 1), Map.of("VEC", 1, "SEGMENTS", 4), Map.of("VEC", 4, "SEGMENTS", 4)),
+                new Trial(MatrixProduct.PROGRAM, List.of(Map.of("VEC", 1, "SEGMENTS", 1, "SUB_GROUP", 16), Map.of("VEC", 1, "SEGMENTS", 1, "SUB_GROUP", 0),
+                        Map.of("VEC", 1, "SEGMENTS", 4), Map.of("VEC", 4, "SEGMENTS", 4)),
                         product(1, size)),
-                new Trial("rms-norm", List.of(Map.of("WG", 64), Map.of("WG", 16), Map.of("WG", 32)), norm(size)),
+                new Trial("rms-norm", List.of(Map.of("WG", 64, "SUB_GROUP", 16), Map.of("WG", 64, "SUB_GROUP", 0), Map.of("WG", 16), Map.of("WG", 32)), norm(size)),
                 new Trial(DeviceAttention.DENSE, tiles, dense(size, size)),
                 new Trial(DeviceAttention.DENSE, singles, dense(size, 1)),
                 new Trial(DeviceAttention.SPARSE, tiles, sparse(size)),
@@ -70,7 +72,8 @@ final class TunerTrials {
                         Map.of("GAPS", 1024, "MIX", 16, "ROW_GROUP", 64), Map.of("GAPS", 256, "MIX", 1, "ROW_GROUP", 64)), predictor(size)),
                 new Trial(OpenClChunkSimilarity.PROGRAM, List.of(Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 64), Map.of("TILE_Q", 1, "TILE_K", 1, "GROUP", 64),
                         Map.of("TILE_Q", 4, "TILE_K", 2, "GROUP", 64), Map.of("TILE_Q", 2, "TILE_K", 2, "GROUP", 16)), similarity(size)),
-                new Trial(OpenClTopKSelection.PROGRAM, List.of(Map.of("WG", 128), Map.of("WG", 64), Map.of("WG", 256)), selection(size)));
+                new Trial(OpenClTopKSelection.PROGRAM, List.of(Map.of("WG", 128, "SUB_GROUP", 16), Map.of("WG", 128, "SUB_GROUP", 0), Map.of("WG", 64), Map.of("WG", 256)),
+                        selection(size)));
     }
 
     private static Work product(int rows, int size) {

@@ -36,7 +36,7 @@ record Tuning(Map<String, Map<String, Integer>> byProgram) {
     ///
     /// @param warn told why a tuning that is there cannot be used
     static Tuning of(OpenClDevice device, Consumer<String> warn) {
-        Tuning defaults = TuningDefaults.of(device.kind());
+        Tuning defaults = TuningDefaults.of(device);
         return TuningFile.of(device).read(warn).map(defaults::overlaid).orElse(defaults);
     }
 
@@ -50,6 +50,6 @@ record Tuning(Map<String, Map<String, Integer>> byProgram) {
 
     /// The defaults of the device's kind.
     static Tuning of(OpenClDevice device) {
-        return TuningDefaults.of(device.kind());
+        return TuningDefaults.of(device);
     }
 }

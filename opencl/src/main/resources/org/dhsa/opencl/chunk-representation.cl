@@ -11,8 +11,9 @@
  *          An empty chunk gives zeros.
  * Sums     heads, then tokens in runs of 64, then the runs: each chunk on its own, so a late one loses nothing to a prefix sum. No
  *          tunable changes the order.
- * Items    (d, chunk); any work-group size.
- * Tunables none; the host's GROUP is the number of channels in a work-group.
+ * Items    (a run of CHANNELS channels, chunk); any work-group size.
+ * Tunables CHANNELS, a divisor of headDim: 1 on a GPU, whose neighbouring work-items read neighbouring channels; many on a CPU, where one
+ *          work-item alone must read whole cache lines. The host's GROUP is the number of work-items in a work-group.
  * Twin     ChunkRepresentationReference, OptimizedChunkRepresentation.
  */
 #pragma OPENCL FP_CONTRACT OFF
@@ -30,12 +31,15 @@
 #define STATE float
 #define WIDE(element) (element)
 #endif
+#ifndef CHANNELS
+#define CHANNELS 1
+#endif
 #define RUN 64
 
 __kernel void chunk_representation(__global const STATE *x, long xOffset, long xHead, int heads, int headDim,
         __global const int *starts, __global const float *factor, __global const int *padded, __global float *y, int chunks)
 {
-    int d = get_global_id(0);
+    int d = get_global_id(0) * CHANNELS;
     int chunk = get_global_id(1);
     if (d >= headDim || chunk >= chunks) {
         return;
@@ -43,23 +47,41 @@ __kernel void chunk_representation(__global const STATE *x, long xOffset, long x
     int from = starts[chunk];
     int to = starts[chunk + 1];
     float scale = factor[chunk];
-    float result = MAX_POOLING && from < to && !padded[chunk] ? -INFINITY : 0.0f;
+    float result[CHANNELS];
+    for (int c = 0; c < CHANNELS; c++) {
+        result[c] = MAX_POOLING && from < to && !padded[chunk] ? -INFINITY : 0.0f;
+    }
     for (int run = from; run < to; run += RUN) {
-        float sum = 0;
+        float sum[CHANNELS];
+        for (int c = 0; c < CHANNELS; c++) {
+            sum[c] = 0.0f;
+        }
         for (int t = run; t < min(run + RUN, to); t++) {
-            float token = 0;
-            for (int h = 0; h < heads; h++) {
-                token += WIDE(x[xOffset + h * xHead + (long)t * headDim + d]);
+            float token[CHANNELS];
+            for (int c = 0; c < CHANNELS; c++) {
+                token[c] = 0.0f;
             }
-            if (MAX_POOLING) {
-                result = fmax(result, token * scale);
-            } else {
-                sum += token;
+            for (int h = 0; h < heads; h++) {
+                __global const STATE *state = x + xOffset + h * xHead + (long)t * headDim + d;
+                for (int c = 0; c < CHANNELS; c++) {
+                    token[c] += WIDE(state[c]);
+                }
+            }
+            for (int c = 0; c < CHANNELS; c++) {
+                if (MAX_POOLING) {
+                    result[c] = fmax(result[c], token[c] * scale);
+                } else {
+                    sum[c] += token[c];
+                }
             }
         }
         if (!MAX_POOLING) {
-            result += sum;
+            for (int c = 0; c < CHANNELS; c++) {
+                result[c] += sum[c];
+            }
         }
     }
-    y[(long)chunk * headDim + d] = MAX_POOLING ? result : result * scale;
+    for (int c = 0; c < CHANNELS; c++) {
+        y[(long)chunk * headDim + d + c] = MAX_POOLING ? result[c] : result[c] * scale;
+    }
 }

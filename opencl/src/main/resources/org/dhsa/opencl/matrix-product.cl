@@ -5,9 +5,9 @@
  * Layout   x [rows, k] (read), y [rows, n] (overwritten, or accumulated into), both in blocks of columns, so that heads that lie
  *          apart need no copy: column p of row t is at offset + (p / block) * blockStride + t * rowStride + p % block.
  *          w [n, k] in panels of 32 rows, [ceil(n / 32)][k][32], missing rows zero (read).
- * Index    element (c, p) of w lies in step (c / 32) * k + p of 32 elements. FP32: element c % 32 of the step. BF16: a step is
- *          16 words of 32 bits, word c % 16 holds column c in its low half if c % 32 < 16, else in its high half; widening is
- *          one shift or one mask.
+ * Index    element (c, p) of w lies in step (c / 32) * k + p of 32 elements. FP32: element c % 32 of the step. BF16 and F16: a step is
+ *          16 words of 32 bits, word c % 16 holds column c in its low half if c % 32 < 16, else in its high half. Widening
+ *          BF16 is one shift or one mask; F16 takes some integer operations more, is exact for all finite values, and asks for no extension.
  * Range    only p in [k0, k0 + kLen) is summed. The host calls with blocks of at most 2304 and accumulate from the second on.
  * Sums     matrix_product and matrix_product_local: one fused multiply-add after the other, p ascending. matrix_vector: 16
  *          segments of p, each ascending, then added in pairs. No tunable changes an order, so none changes a bit.
@@ -19,13 +19,22 @@
  *                                tiles of TILE_K steps in local memory. Axis 0: 16 per tile of columns, axis 1: tiles of rows. For GPUs.
  *          matrix_vector         rows = 1. A work-group of (16 / VEC) x (16 / SEGMENTS) items per panel; an item reads VEC words of
  *                                SEGMENTS segments. CPU: 16 and 16, GPU: 1 and 1.
- * Tunables BF16 (type of w), ROWS, PACK, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
+ * Tunables BF16, F16 (type of w; neither: FP32), ROWS, PACK, GROUP_ROWS, ITEM_ROWS, PANELS, TILE_K, VEC, SEGMENTS (powers of two for the last two).
+ *          SUB_GROUP: 4, 8 or 16 where the device's sub-groups are multiples of it: matrix_vector adds the segments through them, in
+ *          the same pairs; 0: one item adds the segments of a column.
  * Twin     Linear (reference), Gemm (optimized).
  */
 #pragma OPENCL FP_CONTRACT OFF
 
 #ifndef BF16
 #define BF16 1
+#endif
+#ifndef F16
+#define F16 0
+#endif
+#if F16
+#undef BF16
+#define BF16 0
 #endif
 #ifndef ROWS
 #define ROWS 12
@@ -52,13 +61,32 @@
 #define SEGMENTS 16
 #endif
 
+#ifndef SUB_GROUP
+#define SUB_GROUP 0
+#endif
+#if SUB_GROUP
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable
+#endif
+
 /* Words of 32 bits in one step of a panel. */
-#define STEP (BF16 ? 16 : 32)
+#define STEP (BF16 || F16 ? 16 : 32)
+
+/* Values of 16 bits that stand in the upper halves of words, as floats: `lanes` is nothing, 2, 4, 8 or 16. A half has 5 bits of exponent, so a
+ * normal one gets 127 - 15 more of it; one without (below 2^-14) gets a leading 1, which is taken off again. */
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+#if F16
+#define MAGNITUDE(word) (((word) >> 3) & 0x0fffe000u)
+#define WIDE(word, lanes) JOIN(as_float, lanes)(((word) & 0x80000000u) | JOIN(as_uint, lanes)(select( \
+        JOIN(as_float, lanes)(MAGNITUDE(word) + 0x38000000u), JOIN(as_float, lanes)(MAGNITUDE(word) + 0x38800000u) - 0x1p-14f, MAGNITUDE(word) < 0x00800000u)))
+#else
+#define WIDE(word, lanes) JOIN(as_float, lanes)(word)
+#endif
 
 /* Columns c and c + 16 of a step, c = 0 ... 15, as 16 lanes each. */
-#if BF16
-#define LOW16(step) as_float16(vload16(0, (step)) << 16)
-#define HIGH16(step) as_float16(vload16(0, (step)) & 0xffff0000u)
+#if BF16 || F16
+#define LOW16(step) WIDE(vload16(0, (step)) << 16, 16)
+#define HIGH16(step) WIDE(vload16(0, (step)) & 0xffff0000u, 16)
 #else
 #define LOW16(step) as_float16(vload16(0, (step)))
 #define HIGH16(step) as_float16(vload16(0, (step) + 16))
@@ -180,10 +208,10 @@ void matrix_product_local(__global const float *x, long xOffset, int xBlock, lon
             int b = i / (16 * TILE_K);
             bool inside = column + b * 32 < n && p + q < k0 + kLen;
             long from = ((long)(column / 32 + b) * k + p + q) * STEP + c;
-#if BF16
+#if BF16 || F16
             uint word = inside ? w[from] : 0;
-            ws[q][b * 32 + c] = as_float(word << 16);
-            ws[q][b * 32 + c + 16] = as_float(word & 0xffff0000u);
+            ws[q][b * 32 + c] = WIDE(word << 16, );
+            ws[q][b * 32 + c + 16] = WIDE(word & 0xffff0000u, );
 #else
             ws[q][b * 32 + c] = inside ? as_float(w[from]) : 0;
             ws[q][b * 32 + c + 16] = inside ? as_float(w[from + 16]) : 0;
@@ -224,23 +252,25 @@ void matrix_product_local(__global const float *x, long xOffset, int xBlock, lon
 #if VEC == 1
 #define FLOATS float
 #define LOAD(p) (*(p))
-#define AS_FLOATS(v) as_float(v)
+#define LANES
 #define STORE(v, p) (*(p) = (v))
 #else
-#define JOIN2(a, b) a##b
-#define JOIN(a, b) JOIN2(a, b)
+#define LANES VEC
 #define FLOATS JOIN(float, VEC)
 #define LOAD(p) JOIN(vload, VEC)(0, (p))
-#define AS_FLOATS(v) JOIN(as_float, VEC)(v)
 #define STORE(v, p) JOIN(vstore, VEC)((v), 0, (p))
 #endif
+
+#define VECTOR_ITEMS ((16 / VEC) * (16 / SEGMENTS))
+#define THROUGH_SUB_GROUPS (SUB_GROUP && VECTOR_ITEMS % (SUB_GROUP ? SUB_GROUP : 1) == 0)
 
 __kernel __attribute__((reqd_work_group_size(16 / VEC, 16 / SEGMENTS, 1)))
 void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBlockStride, long xRowStride,
                    __global const uint *w, __global float *y, long yOffset, int yBlock, long yBlockStride, long yRowStride,
                    int rows, int n, int k, int k0, int kLen, int accumulate)
 {
-    __local float parts[16][32];
+    /* with sub-groups neighbouring items read the segments of one column, so these lie in different banks */
+    __local float parts[16][THROUGH_SUB_GROUPS ? 33 : 32];
     int panel = get_group_id(0);
     int lane = get_local_id(0) * VEC;
     for (int s = get_local_id(1) * SEGMENTS; s < (get_local_id(1) + 1) * SEGMENTS; s++) {
@@ -255,12 +285,12 @@ void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBloc
             __global const float *block = x + xOffset + (p / xBlock) * xBlockStride + inside;
             for (int q = 0; q < count; q++) {
                 FLOATS v = (FLOATS)(block[q]);
-#if BF16
-                low = fma(v, AS_FLOATS(LOAD(step) << 16), low);
-                high = fma(v, AS_FLOATS(LOAD(step) & 0xffff0000u), high);
+#if BF16 || F16
+                low = fma(v, WIDE(LOAD(step) << 16, LANES), low);
+                high = fma(v, WIDE(LOAD(step) & 0xffff0000u, LANES), high);
 #else
-                low = fma(v, AS_FLOATS(LOAD(step)), low);
-                high = fma(v, AS_FLOATS(LOAD(step + 16)), high);
+                low = fma(v, WIDE(LOAD(step), LANES), low);
+                high = fma(v, WIDE(LOAD(step + 16), LANES), high);
 #endif
                 step += STEP;
             }
@@ -270,8 +300,28 @@ void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBloc
         STORE(high, &parts[s][lane + 16]);
     }
     barrier(CLK_LOCAL_MEM_FENCE);
+#if THROUGH_SUB_GROUPS
+    /* Each SUB_GROUP items add one column: an item the segments that lie SUB_GROUP apart, then the items each other's. */
+    int item = get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id();
+    int own = item % SUB_GROUP;
+    for (int c0 = 0; c0 < 32; c0 += VECTOR_ITEMS / SUB_GROUP) {
+        int c = c0 + item / SUB_GROUP;
+        float tree[16 / SUB_GROUP];
+        for (int s = 0; s < 16 / SUB_GROUP; s++) {
+            tree[s] = parts[own + s * SUB_GROUP][min(c, 31)];
+        }
+        for (int half_of = 16 / SUB_GROUP / 2; half_of > 0; half_of /= 2) {
+            for (int s = 0; s < half_of; s++) {
+                tree[s] += tree[s + half_of];
+            }
+        }
+        for (uint apart = SUB_GROUP / 2; apart > 0; apart /= 2) {
+            tree[0] += sub_group_shuffle_xor(tree[0], apart);
+        }
+        bool writes = own == 0 && c < 32;
+#else
     int item = get_local_id(1) * (16 / VEC) + get_local_id(0);
-    for (int c = item; c < 32; c += (16 / VEC) * (16 / SEGMENTS)) {
+    for (int c = item; c < 32; c += VECTOR_ITEMS) {
         float tree[16];
         for (int s = 0; s < 16; s++) {
             tree[s] = parts[s][c];
@@ -281,8 +331,10 @@ void matrix_vector(__global const float *x, long xOffset, int xBlock, long xBloc
                 tree[s] += tree[s + half_of];
             }
         }
+        bool writes = true;
+#endif
         int column = panel * 32 + c;
-        if (column < n) {
+        if (writes && column < n) {
             __global float *to = y + place(yOffset, yBlock, yBlockStride, yRowStride, 0, column);
             *to = accumulate ? *to + tree[0] : tree[0];
         }

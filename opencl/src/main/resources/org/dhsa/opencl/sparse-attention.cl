@@ -18,7 +18,7 @@
 //     partial [heads, splits, headDim + 2]   weighted sum, maximum, sum of weights  sparse_attention_single -> _combine
 //
 // Kernels:
-//     sparse_attention         a tile of queries of one head;    global size (tiles, heads), see TILING
+//     sparse_attention         a tile of queries of TOGETHER heads; global size (tiles, heads / TOGETHER), see TILING
 //     sparse_attention_single  one query over one run of keys;   global size (splits, heads), see TILING
 //     sparse_attention_combine the runs of a query together;     global size (headDim, heads)
 //
@@ -45,7 +45,7 @@
 #ifndef ONLINE
 #define ONLINE 0
 #endif
-// 0: a work-item owns a whole tile of 32 queries, one per lane of two float16; no local memory, no barriers. For CPUs.
+// 0: a work-item owns whole tiles of 32 queries, one per lane of two float16; no local memory, no barriers. For CPUs.
 // 1: a work-group owns a tile of 16 * ROWS_PER_ITEM queries in local memory, 16 x TILE_ROWS work-items. For GPUs.
 #ifndef TILING
 #define TILING 0
@@ -62,6 +62,15 @@
 #ifndef SPLIT
 #define SPLIT 256
 #endif
+// TILING 0: query heads that a work-item computes side by side, so that a block of keys and values is fetched once for all of
+// them; a divisor of groups.
+#ifndef TOGETHER
+#define TOGETHER 1
+#endif
+// TILING 0: keys whose logits are kept in registers at a time. A block is filled up to a multiple with its last key.
+#ifndef KEYS
+#define KEYS 12
+#endif
 // TILING 1: queries per work-item, 4 or 8, and rows of work-items, 1 to 16; the local size is (16, TILE_ROWS).
 #ifndef ROWS_PER_ITEM
 #define ROWS_PER_ITEM 4
@@ -72,6 +81,15 @@
 // TILING 1: work-items of dense_attention_single and its like, a multiple of 16.
 #ifndef SINGLE_ITEMS
 #define SINGLE_ITEMS 64
+#endif
+
+// TILING 1: 4, 8 or 16 where the device's sub-groups are multiples of it: sums and maxima over the 16 work-items of a row or a
+// key go through them, in the same pairs; 0: through local memory.
+#ifndef SUB_GROUP
+#define SUB_GROUP 0
+#endif
+#if SUB_GROUP
+#pragma OPENCL EXTENSION cl_khr_subgroup_shuffle : enable
 #endif
 
 #if TILING == 0
@@ -107,7 +125,7 @@
 #else
 #define CHANNELS 1
 #endif
-#define KEYS 8
+#define ROUNDED_BLOCK ((KEY_BLOCK + KEYS - 1) / KEYS * KEYS)
 // Rows of a block of keys or values, as floats.
 #if KV_BF16
 #define ROWS __private
@@ -125,14 +143,45 @@
 #define ROW(from, step, i) ((from) + rows[i] * (step))
 #endif
 
-// One work-item, one tile: queries stand in the lanes, elements of keys and values are broadcast.
+// Channels that change places with 16 queries at a time.
+#if HEAD_DIM % 16 == 0
+#define STRIP 16
+#define LOAD_STRIP(from) vload16(0, from)
+#define STORE_STRIP(values, to) vstore16(values, 0, to)
+#else
+#define STRIP 1
+#define LOAD_STRIP(from) (float16)(*(from))
+#define STORE_STRIP(values, to) *(to) = (values).s0
+#endif
+
+// Rows become columns: each of four rounds deals out two rows alternately, as cards are shuffled.
+void transpose(float16 *rows)
+{
+    float16 dealt[16];
+    #pragma unroll
+    for (int round = 0; round < 4; round++) {
+        #pragma unroll
+        for (int i = 0; i < 8; i++) {
+            const float16 a = rows[i];
+            const float16 b = rows[i + 8];
+            dealt[2 * i] = (float16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7);
+            dealt[2 * i + 1] = (float16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf);
+        }
+        #pragma unroll
+        for (int i = 0; i < 16; i++) {
+            rows[i] = dealt[i];
+        }
+    }
+}
+
+// One work-item, one tile of TOGETHER heads: queries stand in the lanes, elements of keys and values are broadcast.
 __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         int heads, int groups, int queryLen, int keyLen, int queryStart, int keyStart, int reach,
         float scale, float cap, int tileCount LIST_PARAMETERS)
 {
     // later tiles read more keys, so they go first
     const int at = tileCount - 1 - (int)get_global_id(0);
-    const int head = get_global_id(1);
+    const int head = get_global_id(1) * TOGETHER;
     if (at < 0 || head >= heads) {
         return;
     }
@@ -141,25 +190,40 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
     const __global KV *keys = key + k0 + (head / groups) * kHead;
     const __global KV *values = value + v0 + (head / groups) * vHead;
 
-    float16 q[HEAD_DIM][2];     // [headDim, query]
-    float16 out[HEAD_DIM][2];
-    float16 weights[KEY_BLOCK][2];
-    int rows[KEY_BLOCK];
+    float16 q[TOGETHER][HEAD_DIM][2];     // [head, headDim, query]
+    float16 out[TOGETHER][HEAD_DIM][2];
+    float16 weights[TOGETHER][ROUNDED_BLOCK][2];
+    int rows[ROUNDED_BLOCK];
 #if KV_BF16
-    float wide[KEY_BLOCK * HEAD_DIM];
+    float wide[ROUNDED_BLOCK * HEAD_DIM];
 #endif
     int16 lowest[2], highest[2];
-    float16 sum[2] = { (float16)(0.0f), (float16)(0.0f) };
+    float16 sum[TOGETHER][2];
 #if ONLINE
-    float16 maximum[2] = { (float16)(-INFINITY), (float16)(-INFINITY) };
+    float16 maximum[TOGETHER][2];
 #endif
 
-    for (int j = 0; j < 32; j++) {
-        const __global float *from = query + q0 + head * qHead + (long)(tile.x + min(j, count - 1)) * qRow;
-        for (int d = 0; d < HEAD_DIM; d++) {
-            ((float *)q)[d * 32 + j] = from[d];
-            ((float *)out)[d * 32 + j] = 0.0f;
+    for (int h = 0; h < TOGETHER; h++) {
+        const __global float *queries = query + q0 + (head + h) * qHead + tile.x * qRow;
+        for (int side = 0; side < 2; side++) {
+            for (int d = 0; d < HEAD_DIM; d += STRIP) {
+                float16 strip[16];
+                for (int j = 0; j < 16; j++) {
+                    strip[j] = LOAD_STRIP(queries + min(16 * side + j, count - 1) * qRow + d);
+                }
+                transpose(strip);
+                for (int m = 0; m < STRIP; m++) {
+                    q[h][d + m][side] = strip[m];
+                    out[h][d + m][side] = (float16)(0.0f);
+                }
+            }
+            sum[h][side] = (float16)(0.0f);
+#if ONLINE
+            maximum[h][side] = (float16)(-INFINITY);
+#endif
         }
+    }
+    for (int j = 0; j < 32; j++) {
         // lanes without a query see nothing
         const int position = queryStart + tile.x + j;
         ((int *)lowest)[j] = j < count ? max(keyStart, position - reach) : INT_MAX;
@@ -204,110 +268,122 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
         }
 
         WIDEN_ROWS(keys, kRow, padded)
-        for (int i = 0; i < n; i += KEYS) {
-            float16 a[KEYS], b[KEYS];
-            const ROWS float *k[KEYS];
-            #pragma unroll
-            for (int m = 0; m < KEYS; m++) {
-                a[m] = (float16)(0.0f);
-                b[m] = (float16)(0.0f);
-                k[m] = ROW(keys, kRow, i + m);
-            }
-            for (int d = 0; d < HEAD_DIM; d++) {
-                const float16 qa = q[d][0];
-                const float16 qb = q[d][1];
+        for (int h = 0; h < TOGETHER; h++) {
+            for (int i = 0; i < n; i += KEYS) {
+                float16 a[KEYS], b[KEYS];
+                const ROWS float *k[KEYS];
                 #pragma unroll
                 for (int m = 0; m < KEYS; m++) {
-                    const float16 element = (float16)(k[m][d]);
-                    a[m] = fma(element, qa, a[m]);
-                    b[m] = fma(element, qb, b[m]);
+                    a[m] = (float16)(0.0f);
+                    b[m] = (float16)(0.0f);
+                    k[m] = ROW(keys, kRow, i + m);
+                }
+                for (int d = 0; d < HEAD_DIM; d++) {
+                    const float16 qa = q[h][d][0];
+                    const float16 qb = q[h][d][1];
+                    #pragma unroll
+                    for (int m = 0; m < KEYS; m++) {
+                        const float16 element = (float16)(k[m][d]);
+                        a[m] = fma(element, qa, a[m]);
+                        b[m] = fma(element, qb, b[m]);
+                    }
+                }
+                #pragma unroll
+                for (int m = 0; m < KEYS; m++) {
+                    weights[h][i + m][0] = a[m];
+                    weights[h][i + m][1] = b[m];
                 }
             }
-            #pragma unroll
-            for (int m = 0; m < KEYS; m++) {
-                weights[i + m][0] = a[m];
-                weights[i + m][1] = b[m];
-            }
-        }
 
-        for (int side = 0; side < 2; side++) {
+            for (int side = 0; side < 2; side++) {
 #if ONLINE
-            float16 top = maximum[side];
-            for (int i = 0; i < n; i++) {
-                const float16 dot = weights[i][side];
-                const float16 s = CAPPED(dot, scale, cap);
-                const int position = rows[i] + keyStart;
-                const int16 seen = (lowest[side] <= position) & (highest[side] >= position);
-                weights[i][side] = select((float16)(-INFINITY), s, seen);
-                top = fmax(top, weights[i][side]);
-            }
-            // a lane that has seen no key yet keeps -inf, and 0 as what it subtracts
-            const float16 shift = select(top, (float16)(0.0f), top == (float16)(-INFINITY));
-            const float16 rescale = exp(maximum[side] - shift);
-            maximum[side] = top;
-            sum[side] *= rescale;
-            for (int d = 0; d < HEAD_DIM; d++) {
-                out[d][side] *= rescale;
-            }
-            for (int i = 0; i < n; i++) {
-                const float16 e = exp(weights[i][side] - shift);
-                weights[i][side] = e;
-                sum[side] += e;
-            }
-#else
-            if (allSeen) {
+                float16 top = maximum[h][side];
                 for (int i = 0; i < n; i++) {
-                    const float16 dot = weights[i][side];
-                    const float16 e = exp(CAPPED(dot, scale, cap));
-                    weights[i][side] = e;
-                    sum[side] += e;
-                }
-            } else {
-                for (int i = 0; i < n; i++) {
-                    const float16 dot = weights[i][side];
+                    const float16 dot = weights[h][i][side];
+                    const float16 s = CAPPED(dot, scale, cap);
                     const int position = rows[i] + keyStart;
                     const int16 seen = (lowest[side] <= position) & (highest[side] >= position);
-                    const float16 e = select((float16)(0.0f), exp(CAPPED(dot, scale, cap)), seen);
-                    weights[i][side] = e;
-                    sum[side] += e;
+                    weights[h][i][side] = select((float16)(-INFINITY), s, seen);
+                    top = fmax(top, weights[h][i][side]);
                 }
-            }
+                // a lane that has seen no key yet keeps -inf, and 0 as what it subtracts
+                const float16 shift = select(top, (float16)(0.0f), top == (float16)(-INFINITY));
+                const float16 rescale = exp(maximum[h][side] - shift);
+                maximum[h][side] = top;
+                sum[h][side] *= rescale;
+                for (int d = 0; d < HEAD_DIM; d++) {
+                    out[h][d][side] *= rescale;
+                }
+                for (int i = 0; i < n; i++) {
+                    const float16 e = exp(weights[h][i][side] - shift);
+                    weights[h][i][side] = e;
+                    sum[h][side] += e;
+                }
+#else
+                if (allSeen) {
+                    for (int i = 0; i < n; i++) {
+                        const float16 dot = weights[h][i][side];
+                        const float16 e = exp(CAPPED(dot, scale, cap));
+                        weights[h][i][side] = e;
+                        sum[h][side] += e;
+                    }
+                } else {
+                    for (int i = 0; i < n; i++) {
+                        const float16 dot = weights[h][i][side];
+                        const int position = rows[i] + keyStart;
+                        const int16 seen = (lowest[side] <= position) & (highest[side] >= position);
+                        const float16 e = select((float16)(0.0f), exp(CAPPED(dot, scale, cap)), seen);
+                        weights[h][i][side] = e;
+                        sum[h][side] += e;
+                    }
+                }
 #endif
+            }
         }
 
         WIDEN_ROWS(values, vRow, n)
-        for (int d = 0; d < HEAD_DIM; d += CHANNELS) {
-            float16 a[CHANNELS], b[CHANNELS];
-            #pragma unroll
-            for (int m = 0; m < CHANNELS; m++) {
-                a[m] = out[d + m][0];
-                b[m] = out[d + m][1];
-            }
-            for (int i = 0; i < n; i++) {
-                const ROWS float *v = ROW(values, vRow, i) + d;
-                const float16 pa = weights[i][0];
-                const float16 pb = weights[i][1];
+        for (int h = 0; h < TOGETHER; h++) {
+            for (int d = 0; d < HEAD_DIM; d += CHANNELS) {
+                float16 a[CHANNELS], b[CHANNELS];
                 #pragma unroll
                 for (int m = 0; m < CHANNELS; m++) {
-                    const float16 element = (float16)(v[m]);
-                    a[m] = fma(element, pa, a[m]);
-                    b[m] = fma(element, pb, b[m]);
+                    a[m] = out[h][d + m][0];
+                    b[m] = out[h][d + m][1];
                 }
-            }
-            #pragma unroll
-            for (int m = 0; m < CHANNELS; m++) {
-                out[d + m][0] = a[m];
-                out[d + m][1] = b[m];
+                for (int i = 0; i < n; i++) {
+                    const ROWS float *v = ROW(values, vRow, i) + d;
+                    const float16 pa = weights[h][i][0];
+                    const float16 pb = weights[h][i][1];
+                    #pragma unroll
+                    for (int m = 0; m < CHANNELS; m++) {
+                        const float16 element = (float16)(v[m]);
+                        a[m] = fma(element, pa, a[m]);
+                        b[m] = fma(element, pb, b[m]);
+                    }
+                }
+                #pragma unroll
+                for (int m = 0; m < CHANNELS; m++) {
+                    out[h][d + m][0] = a[m];
+                    out[h][d + m][1] = b[m];
+                }
             }
         }
     }
 
-    for (int j = 0; j < count; j++) {
-        const float total = ((float *)sum)[j];
-        const float inverse = total > 0 ? 1.0f / total : 0.0f;
-        __global float *to = context + c0 + head * cHead + (long)(tile.x + j) * cRow;
-        for (int d = 0; d < HEAD_DIM; d++) {
-            to[d] = ((float *)out)[d * 32 + j] * inverse;
+    for (int h = 0; h < TOGETHER; h++) {
+        __global float *to = context + c0 + (head + h) * cHead + tile.x * cRow;
+        for (int side = 0; side < 2; side++) {
+            for (int d = 0; d < HEAD_DIM; d += STRIP) {
+                float16 strip[16];
+                for (int m = 0; m < 16; m++) {
+                    strip[m] = out[h][d + m % STRIP][side];
+                }
+                transpose(strip);
+                for (int j = 0; j < min(16, count - 16 * side); j++) {
+                    const float total = ((float *)sum[h])[16 * side + j];
+                    STORE_STRIP(strip[j] * (total > 0 ? 1.0f / total : 0.0f), to + (16 * side + j) * cRow + d);
+                }
+            }
         }
     }
 }
@@ -327,6 +403,17 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
 #define STAGING_SCORES (DEPTH * (QUERY_PITCH + KEY_PITCH))
 #define STAGING_VALUES (VALUE_KEYS * PADDED_DIM)
 #define STAGING (STAGING_SCORES > STAGING_VALUES ? STAGING_SCORES : STAGING_VALUES)
+// Items that put their values together without local memory, and how many of these values are left of a row's 16.
+#if SUB_GROUP
+#define PARTNERS SUB_GROUP
+#define OTHER(value, apart) sub_group_shuffle_xor(value, apart)
+#define ITEM ((int)(get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id()))
+#else
+#define PARTNERS 1
+#define ITEM ((int)(get_local_id(1) * COLUMNS + get_local_id(0)))
+#define OTHER(value, apart) (value)
+#endif
+#define LEFT (COLUMNS / PARTNERS)
 
 // One work-group, one tile. Work-item (x, y) owns queries y * ROWS_PER_ITEM + i; of their logits the keys x + 16 m, of their
 // results the channels 64 c + 4 x .. + 3.
@@ -337,14 +424,16 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
 {
     __local float staging[STAGING];
     __local float weights[KEY_BLOCK * QUERY_PITCH];    // [key, query]
-    __local float reduced[TILE_QUERIES * COLUMNS];
+#if LEFT > 1
+    __local float reduced[TILE_QUERIES * LEFT];
+#endif
     __local int positions[KEY_BLOCK];
 
     const int at = tileCount - 1 - (int)get_group_id(0);
     const int head = get_group_id(1);
-    const int x = get_local_id(0);
-    const int y = get_local_id(1);
-    const int item = y * COLUMNS + x;
+    const int item = ITEM;
+    const int x = item % COLUMNS;
+    const int y = item / COLUMNS;
     const int items = COLUMNS * TILE_ROWS;
     const int4 tile = TILE_OF(at);
     const int count = tile.y - tile.x;
@@ -431,6 +520,7 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         }
 
 #if ONLINE
+        float tops[ROWS_PER_ITEM];
         #pragma unroll
         for (int i = 0; i < ROWS_PER_ITEM; i++) {
             float top = -INFINITY;
@@ -441,15 +531,23 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
                 dots[i][m] = seen ? CAPPED(dots[i][m], scale, cap) : -INFINITY;
                 top = fmax(top, dots[i][m]);
             }
-            reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + x] = top;
+            for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+                top = fmax(top, OTHER(top, apart));
+            }
+            tops[i] = top;
+#if LEFT > 1
+            if (x % PARTNERS == 0) {
+                reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = top;
+            }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         #pragma unroll
         for (int i = 0; i < ROWS_PER_ITEM; i++) {
-            float top = maximum[i];
-            for (int m = 0; m < COLUMNS; m++) {
-                top = fmax(top, reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + m]);
+            for (int m = 0; m < LEFT; m++) {
+                tops[i] = fmax(tops[i], reduced[(y * ROWS_PER_ITEM + i) * LEFT + m]);
             }
+#endif
+            const float top = fmax(maximum[i], tops[i]);
             const float shift = top == -INFINITY ? 0.0f : top;
             const float rescale = exp(maximum[i] - shift);
             maximum[i] = top;
@@ -506,18 +604,33 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 
+    // the 16 sums of a row in pairs, neighbours first
     #pragma unroll
     for (int i = 0; i < ROWS_PER_ITEM; i++) {
-        reduced[(y * ROWS_PER_ITEM + i) * COLUMNS + x] = sum[i];
+        for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+            sum[i] += OTHER(sum[i], apart);
+        }
+#if LEFT > 1
+        if (x % PARTNERS == 0) {
+            reduced[(y * ROWS_PER_ITEM + i) * LEFT + x / PARTNERS] = sum[i];
+        }
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     #pragma unroll
     for (int i = 0; i < ROWS_PER_ITEM; i++) {
-        const int row = y * ROWS_PER_ITEM + i;
-        float total = 0.0f;
-        for (int m = 0; m < COLUMNS; m++) {
-            total += reduced[row * COLUMNS + m];
+        float tree[LEFT];
+        for (int m = 0; m < LEFT; m++) {
+            tree[m] = reduced[(y * ROWS_PER_ITEM + i) * LEFT + m];
         }
+        for (int left = LEFT / 2; left > 0; left /= 2) {
+            for (int m = 0; m < left; m++) {
+                tree[m] = tree[2 * m] + tree[2 * m + 1];
+            }
+        }
+        sum[i] = tree[0];
+#endif
+        const int row = y * ROWS_PER_ITEM + i;
+        const float total = sum[i];
         const float inverse = total > 0 ? 1.0f / total : 0.0f;
         if (row < count) {
             __global float *to = context + c0 + head * cHead + (long)(tile.x + row) * cRow;
@@ -610,17 +723,37 @@ __kernel void KERNEL(_single)(VIEWS, __global float *partial,
 }
 #else
 
+// Sum of 16 lanes in pairs, 8 apart first; each of PARTNERS items has those that lie PARTNERS apart.
+float added(const float *own)
+{
+    float tree[LEFT];
+    for (int m = 0; m < LEFT; m++) {
+        tree[m] = own[m];
+    }
+    for (int left = LEFT / 2; left > 0; left /= 2) {
+        for (int m = 0; m < left; m++) {
+            tree[m] += tree[m + left];
+        }
+    }
+    for (uint apart = PARTNERS / 2; apart > 0; apart /= 2) {
+        tree[0] += OTHER(tree[0], apart);
+    }
+    return tree[0];
+}
+
+// Without sub-groups an item makes one of 16 lanes of a dot product and 16 meet in local memory; with them SUB_GROUP items make a whole one.
 __kernel __attribute__((reqd_work_group_size(SINGLE_ITEMS, 1, 1)))
 void KERNEL(_single)(VIEWS, __global float *partial,
         int heads, int groups, int keyStart, int first, int length, float scale, float cap, int splits LIST_PARAMETERS)
 {
+#if SUB_GROUP == 0
     __local float products[SPLIT * 17];   // 16 partial dot products per key
+#endif
     __local float weights[SPLIT];
     __local int rows[SPLIT];
     const int run = get_group_id(0);
     const int head = get_group_id(1);
-    const int item = get_local_id(0);
-    const int lane = item % 16;
+    const int item = ITEM;
     const int from = run * SPLIT;
     const int n = min(SPLIT, length - from);
     const __global float *q = query + q0 + head * qHead;
@@ -636,6 +769,25 @@ void KERNEL(_single)(VIEWS, __global float *partial,
 #endif
     }
     barrier(CLK_LOCAL_MEM_FENCE);
+#if SUB_GROUP
+    const int own = item % SUB_GROUP;
+    for (int i0 = 0; i0 < n; i0 += SINGLE_ITEMS / SUB_GROUP) {
+        const int i = i0 + item / SUB_GROUP;
+        const __global KV *k = keys + rows[min(i, n - 1)] * kRow;
+        float dots[LEFT];
+        for (int m = 0; m < LEFT; m++) {
+            dots[m] = 0.0f;
+            for (int d = own + m * SUB_GROUP; d < HEAD_DIM; d += 16) {
+                dots[m] = fma(q[d], WIDE(k[d]), dots[m]);
+            }
+        }
+        const float dot = added(dots);
+        if (own == 0 && i < n) {
+            weights[i] = CAPPED(dot, scale, cap);
+        }
+    }
+#else
+    const int lane = item % 16;
     for (int i = item / 16; i < n; i += SINGLE_ITEMS / 16) {
         const __global KV *k = keys + rows[i] * kRow;
         float dot = 0.0f;
@@ -646,18 +798,23 @@ void KERNEL(_single)(VIEWS, __global float *partial,
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     for (int i = item; i < n; i += SINGLE_ITEMS) {
-        float dot = 0.0f;
+        float dots[16];
         for (int m = 0; m < 16; m++) {
-            dot += products[i * 17 + m];
+            dots[m] = products[i * 17 + m];
         }
+        const float dot = added(dots);
         weights[i] = CAPPED(dot, scale, cap);
     }
+#endif
     barrier(CLK_LOCAL_MEM_FENCE);
     float shift = 0.0f;
 #if ONLINE
     shift = -INFINITY;
-    for (int i = 0; i < n; i++) {
+    for (int i = item % PARTNERS; i < n; i += PARTNERS) {
         shift = fmax(shift, weights[i]);
+    }
+    for (uint apart = 1; apart < PARTNERS; apart *= 2) {
+        shift = fmax(shift, OTHER(shift, apart));
     }
     barrier(CLK_LOCAL_MEM_FENCE);
 #endif
@@ -672,11 +829,29 @@ void KERNEL(_single)(VIEWS, __global float *partial,
         }
         to[d] = out;
     }
-    if (item == 0) {
-        float sum = 0.0f;
-        for (int i = 0; i < n; i++) {
-            sum += weights[i];
+    // the sum of the weights, in 16 lanes
+    float sums[LEFT];
+#if SUB_GROUP
+    for (int m = 0; m < LEFT; m++) {
+        sums[m] = 0.0f;
+        for (int i = own + m * SUB_GROUP; i < n; i += 16) {
+            sums[m] += weights[i];
         }
+    }
+#else
+    if (item < 16) {
+        products[item] = 0.0f;
+        for (int i = item; i < n; i += 16) {
+            products[item] += weights[i];
+        }
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int m = 0; m < 16; m++) {
+        sums[m] = products[m];
+    }
+#endif
+    const float sum = added(sums);
+    if (item == 0) {
         to[HEAD_DIM] = shift;
         to[HEAD_DIM + 1] = sum;
     }

@@ -15,6 +15,7 @@
  * Method   the rank at the cut is the largest r with at least `taken` candidates of rank >= r, found bit by bit from the top; then one
  *          pass writes the keys where the counts before them say.
  * Items    a work-group of WG items per block; WG 1 on a CPU, 128 on a GPU.
+ * Tunables WG, HIGH_FIRST. SUB_GROUP: not 0 where the device has sub-groups: counts go through them. Integers have the same sum in every order.
  * Twin     TopKSelectionReference, OptimizedTopKSelection.
  */
 
@@ -23,6 +24,9 @@
 #endif
 #ifndef HIGH_FIRST
 #define HIGH_FIRST 0
+#endif
+#ifndef SUB_GROUP
+#define SUB_GROUP 0
 #endif
 #define BLOCK_INTS 12
 #define FOUND_INTS 8
@@ -42,6 +46,66 @@ int overlap(int from, int to, int otherFrom, int otherTo)
 {
     return max(0, min(to, otherTo) - max(from, otherFrom));
 }
+
+#if SUB_GROUP && WG % SUB_GROUP == 0
+#ifdef cl_khr_subgroups
+#pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#endif
+#define ITEM (get_sub_group_id() * get_max_sub_group_size() + get_sub_group_local_id())
+
+/* One value of each sub-group, in their order, for all items. */
+void share(int value, __local int *shared)
+{
+    barrier(CLK_LOCAL_MEM_FENCE);
+    if (get_sub_group_local_id() == 0) {
+        shared[get_sub_group_id()] = value;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+}
+
+/* Sum over the work-group, for every item. */
+int sum_of_all(int mine, __local int *shared)
+{
+    share(sub_group_reduce_add(mine), shared);
+    int sum = 0;
+    for (uint g = 0; g < get_num_sub_groups(); g++) {
+        sum += shared[g];
+    }
+    return sum;
+}
+
+/* Sum over the items before this one. */
+int sum_before(int mine, __local int *shared)
+{
+    share(sub_group_reduce_add(mine), shared);
+    int sum = sub_group_scan_exclusive_add(mine);
+    for (uint g = 0; g < get_sub_group_id(); g++) {
+        sum += shared[g];
+    }
+    return sum;
+}
+
+uint max_of_all(uint mine, __local int *shared)
+{
+    share((int)sub_group_reduce_max(mine), shared);
+    uint most = 0;
+    for (uint g = 0; g < get_num_sub_groups(); g++) {
+        most = max(most, (uint)shared[g]);
+    }
+    return most;
+}
+
+int min_of_all(int mine, __local int *shared)
+{
+    share(sub_group_reduce_min(mine), shared);
+    int least = INT_MAX;
+    for (uint g = 0; g < get_num_sub_groups(); g++) {
+        least = min(least, shared[g]);
+    }
+    return least;
+}
+#else
+#define ITEM get_local_id(0)
 
 /* Sum over the work-group, for every item. */
 int sum_of_all(int mine, __local int *shared)
@@ -69,13 +133,38 @@ int sum_before(int mine, __local int *shared)
     return sum;
 }
 
+uint max_of_all(uint mine, __local int *shared)
+{
+    barrier(CLK_LOCAL_MEM_FENCE);
+    shared[get_local_id(0)] = (int)mine;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    uint most = 0;
+    for (int i = 0; i < WG; i++) {
+        most = max(most, (uint)shared[i]);
+    }
+    return most;
+}
+
+int min_of_all(int mine, __local int *shared)
+{
+    barrier(CLK_LOCAL_MEM_FENCE);
+    shared[get_local_id(0)] = mine;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    int least = INT_MAX;
+    for (int i = 0; i < WG; i++) {
+        least = min(least, shared[i]);
+    }
+    return least;
+}
+#endif
+
 __kernel __attribute__((reqd_work_group_size(WG, 1, 1)))
 void top_k_selection(__global const float *scores, long sOffset, long sRow, __global const int *starts, int chunks,
         __global const int *blocks, __global uint *ranks, __global int *weights, __global int *keys, int maxCut, __global int *found)
 {
     __local int shared[WG];
     int block = get_group_id(0);
-    int item = get_local_id(0);
+    int item = ITEM;
     __global const int *b = blocks + block * BLOCK_INTS;
     __global const int *ranges = b + 5;
     int start = b[1];
@@ -137,18 +226,8 @@ void top_k_selection(__global const float *scores, long sOffset, long sRow, __gl
     above = sum_of_all(above, shared);
     equal = sum_of_all(equal, shared);
     equalChunks = sum_of_all(equalChunks, shared);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    shared[item] = (int)below;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int i = 0; i < WG; i++) {
-        below = max(below, (uint)shared[i]);
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    shared[item] = firstEqual;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int i = 0; i < WG; i++) {
-        firstEqual = min(firstEqual, shared[i]);
-    }
+    below = max_of_all(below, shared);
+    firstEqual = min_of_all(firstEqual, shared);
     /* Of the candidates at the cut, counted by position, those with number in [tiesFrom, tiesTo) are taken. */
     int ties = taken - above;
     int tiesFrom = taken > 0 && HIGH_FIRST ? equal - ties : 0;

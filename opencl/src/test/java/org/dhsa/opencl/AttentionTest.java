@@ -49,7 +49,8 @@ class AttentionTest {
     static void open() {
         OpenClContext usual = Device.context();
         tilings = List.of(List.of(usual),
-                Stream.of(1, 3).map(group -> tuning(Map.of("TILING", 0, "KEY_BLOCK", 64, "GROUP", group))).map(Device::context).toList(),
+                Stream.of(new int[] {1, 8, 1}, new int[] {3, 5, 4})
+                        .map(g -> tuning(Map.of("TILING", 0, "KEY_BLOCK", 64, "GROUP", g[0], "KEYS", g[1], "TOGETHER", g[2]))).map(Device::context).toList(),
                 Stream.of(new int[] {16, 64}, new int[] {4, 32}, new int[] {12, 128}, new int[] {8, 16})
                         .map(g -> tuning(Map.of("TILING", 1, "KEY_BLOCK", 32, "TILE_ROWS", g[0], "SINGLE_ITEMS", g[1]))).map(Device::context).toList());
         backends = tilings.stream().map(contexts -> contexts.stream().map(OpenClBackend::new).toList()).toList();

@@ -39,7 +39,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -55,13 +55,13 @@ class DhsaTest {
 
     @BeforeAll
     static void open() {
-        contexts = Stream.concat(Stream.of(Tuning.of(Device.any())), Stream.of(tuning(1, 2, 1, 4, 3), tuning(7, 3, 3, 2, 1000),
-                tuning(64, 64, 2, 1, 17))).map(Device::context).toList();
+        contexts = Stream.concat(Stream.of(Tuning.of(Device.any())), Stream.of(tuning(1, 2, 1, 4, 3, 3), tuning(7, 3, 3, 2, 1000, 11),
+                tuning(64, 64, 2, 1, 17, 32))).map(Device::context).toList();
         backends = contexts.stream().map(OpenClBackend::new).toList();
     }
 
-    private static Tuning tuning(int group, int wg, int tileQ, int tileK, int gaps) {
-        return new Tuning(Map.of("chunk-representation", Map.of("GROUP", group), "upsampling", Map.of("GROUP", group),
+    private static Tuning tuning(int group, int wg, int tileQ, int tileK, int gaps, int channels) {
+        return new Tuning(Map.of("chunk-representation", Map.of("GROUP", group, "CHANNELS", channels), "upsampling", Map.of("GROUP", group),
                 "chunk-similarity", Map.of("GROUP", group, "TILE_Q", tileQ, "TILE_K", tileK), "top-k-selection", Map.of("WG", wg),
                 "boundary-prediction", Map.of("GROUP", group, "ROW_GROUP", group, "GAPS", gaps, "MIX", wg > 2 ? 1 : 16)));
     }
@@ -88,13 +88,13 @@ class DhsaTest {
     }
 
     @ParameterizedTest
-    @EnumSource(Pooling.class)
-    void chunkRepresentation(Pooling pooling) {
+    @CsvSource({"MEAN, 33", "MEAN_SQRT_LENGTH, 128", "MAX, 33", "MAX, 64"})
+    void chunkRepresentation(Pooling pooling, int headDim) {
         SplittableRandom random = new SplittableRandom(4);
-        Tensor states = ThreeRungs.tensor(random, 1, "heads", 3, "queryLen", 140, "headDim", 33);
+        Tensor states = ThreeRungs.tensor(random, 1, "heads", 3, "queryLen", 140, "headDim", headDim);
         for (int[] boundaries : new int[][] {{0, 140}, {0, 1, 2, 3, 140}, {0, 16, 32, 48, 64, 80, 96, 112, 128, 140}, {0, 5, 5, 9, 133}, {0, 1}}) {
             for (int padTo : new int[] {0, 16}) {
-                check("chunk-representation", pooling + " " + Arrays.toString(boundaries) + " padded to " + padTo, b -> b.chunkRepresentation()
+                check("chunk-representation", pooling + " headDim " + headDim + " " + Arrays.toString(boundaries) + " padded to " + padTo, b -> b.chunkRepresentation()
                         .apply(new ChunkRepresentation.Input(states, Boundaries.of(boundaries), pooling, padTo)).chunks());
             }
         }

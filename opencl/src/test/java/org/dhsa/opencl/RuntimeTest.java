@@ -3,8 +3,11 @@ package org.dhsa.opencl;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -20,6 +23,8 @@ import org.dhsa.tensor.Shape;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -257,6 +262,33 @@ class RuntimeTest {
             context.write(buffer, 0, segment.asReadOnly());
             assertThat(context.readFloats(buffer, 998, 2)).containsExactly(998, 999);
         }
+    }
+
+    /// Some drivers install LLVM's handlers when they start; then the first null check in compiled code would end the process.
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aDriverDoesNotTakeTheJvmsSignalHandlers() throws IOException {
+        int segmentationFault = 11;
+        long handler = SignalHandlers.handler(segmentationFault);
+        String owner = Files.readAllLines(Path.of("/proc/self/maps")).stream().filter(line -> {
+            String[] range = line.split(" ")[0].split("-");
+            return Long.parseUnsignedLong(range[0], 16) <= handler && handler < Long.parseUnsignedLong(range[1], 16);
+        }).findFirst().orElseThrow();
+        assertThat(owner).contains("libjvm.so");
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void whatACallDoesToAHandlerIsUndone() {
+        int signal = 25; // SIGXFSZ: nothing here raises it
+        long before = SignalHandlers.handler(signal);
+        String result = SignalHandlers.kept(() -> {
+            SignalHandlers.ignore(signal);
+            assertThat(SignalHandlers.handler(signal)).isNotEqualTo(before);
+            return "done";
+        });
+        assertThat(result).isEqualTo("done");
+        assertThat(SignalHandlers.handler(signal)).isEqualTo(before);
     }
 
     @Test

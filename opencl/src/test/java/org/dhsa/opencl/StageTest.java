@@ -2,6 +2,7 @@ package org.dhsa.opencl;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
@@ -187,7 +188,7 @@ class StageTest {
     }
 
     @ParameterizedTest
-    @EnumSource(value = DType.class, names = {"F64", "F32", "BF16"})
+    @EnumSource(value = DType.class, names = {"F64", "F32", "BF16", "F16"})
     void everyTypeOfWeightIsTaken(DType type) {
         SplittableRandom random = new SplittableRandom(5);
         Tensor x = ThreeRungs.tensor(random, 1, "queryLen", 3, "modelDim", 10);
@@ -195,6 +196,40 @@ class StageTest {
         WeightTensor table = type == DType.F64 ? WeightTensor.of("w", half.widen(), 40, 10) : type == DType.BF16 ? half
                 : ThreeRungs.weight(random, type, 1, 40, 10);
         check("lm-head", type.toString(), b -> b.lmHead().apply(new LmHead.Input(x, table, OptionalDouble.empty())).logits());
+        check("lm-head", type + ", one token", b -> b.lmHead().apply(new LmHead.Input(b.rows(x, 1, 2), table, OptionalDouble.empty())).logits());
+        check("embedding", type.toString(), b -> b.embedding().apply(new Embedding.Input(new int[] {0, 15, 16, 31, 39}, table, EmbeddingScale.EXACT)).hidden());
+    }
+
+    /// Every finite half, upwards and downwards of 2^-14, comes out as the same number; and the device holds 16 bits of it.
+    @Test
+    void halvesAreWidenedExactly() {
+        byte[] bytes = new byte[2 * 0x8000];
+        for (int i = 0; i < 0x8000; i++) {
+            int bits = (i & 0x7c00) == 0x7c00 ? 0 : i % 2 == 0 ? i : i | 0x8000; // no infinities, no NaN
+            bytes[2 * i] = (byte) bits;
+            bytes[2 * i + 1] = (byte) (bits >>> 8);
+        }
+        int rows = 0x8000 / 16;
+        WeightTensor table = new WeightTensor("halves", DType.F16, new long[] {rows, 16}, java.lang.foreign.MemorySegment.ofArray(bytes));
+        DoubleTensor one = DoubleTensor.zeros(org.dhsa.tensor.Shape.of("queryLen", 16, "modelDim", 16));
+        for (int i = 0; i < 16; i++) {
+            one.data()[17 * i] = 1;
+        }
+        double[] expected = REFERENCE.lmHead().apply(new LmHead.Input(one, table, OptionalDouble.empty())).logits().toDouble().data();
+        for (OpenClBackend b : List.of(backends.getFirst(), backends.get(3))) {
+            long before = b.context().weights().bytes();
+            assertThat(b.lmHead().apply(new LmHead.Input(one, table, OptionalDouble.empty())).logits().toDouble().data()).isEqualTo(expected);
+            assertThat(b.context().weights().bytes() - before).isEqualTo(bytes.length);
+            for (int row = 0; row < 16; row++) {
+                int at = row;
+                assertThat(b.lmHead().apply(new LmHead.Input(b.rows(one, at, at + 1), table, OptionalDouble.empty())).logits().toDouble().data())
+                        .isEqualTo(Arrays.copyOfRange(expected, at * rows, (at + 1) * rows));
+            }
+            // the factor is 4
+            int[] ids = java.util.stream.IntStream.range(0, rows).toArray();
+            assertThat(b.embedding().apply(new Embedding.Input(ids, table, EmbeddingScale.EXACT)).hidden().toDouble().data())
+                    .isEqualTo(Arrays.stream(table.widen()).map(v -> 4 * v).toArray());
+        }
     }
 
     @Test

@@ -63,7 +63,7 @@ final class ThreeRungs {
         return out;
     }
 
-    /// Values that both BF16 and FP32 hold exactly, stored as either.
+    /// Values that both BF16 and FP32 hold exactly, stored as either, or halves, of which some are below 2^-14.
     static WeightTensor weight(SplittableRandom random, DType type, double scale, int... dims) {
         int n = 1;
         long[] wide = new long[dims.length];
@@ -72,7 +72,12 @@ final class ThreeRungs {
             wide[a] = dims[a];
         }
         byte[] bytes = new byte[type.bytes() * n];
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < n && type == DType.F16; i++) {
+            short bits = Float.floatToFloat16((float) (scale * random.nextDouble(-1, 1) * (i % 5 == 4 ? 0x1p-15 : 1)));
+            bytes[2 * i] = (byte) bits;
+            bytes[2 * i + 1] = (byte) (bits >>> 8);
+        }
+        for (int i = 0; i < n && type != DType.F16; i++) {
             int bits = Float.floatToRawIntBits((float) (scale * random.nextDouble(-1, 1))) & 0xffff0000;
             int high = type == DType.BF16 ? 2 * i : 4 * i + 2;
             bytes[high] = (byte) (bits >>> 16);

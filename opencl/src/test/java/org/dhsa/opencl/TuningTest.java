@@ -68,6 +68,22 @@ class TuningTest {
         }).orElseThrow().of("rms-norm")).isEqualTo(Map.of("WG", 32));
     }
 
+    /// 32 KB of local memory is all that many GPUs have.
+    @Test
+    void tilesOfAttentionFitTheLocalMemory() {
+        OpenClDevice d = Device.any();
+        for (int kilobytes : new int[] {32, 48}) {
+            OpenClDevice gpu = new OpenClDevice(d.index(), d.platform(), d.platformVersion(), d.name(), d.version(), d.driver(), OpenClDevice.Kind.GPU, d.computeUnits(),
+                    d.globalBytes(), d.maxBufferBytes(), kilobytes << 10, d.maxWorkGroup(), d.maxSubGroups(), d.extensions(), d.platformId(), d.id());
+            Map<String, Integer> t = TuningDefaults.of(gpu).of(DeviceAttention.DENSE);
+            int queries = t.get("ROWS_PER_ITEM") * t.get("TILE_ROWS");
+            int scores = 32 * (queries + 4 + t.get("KEY_BLOCK") + 4);
+            int bytes = 4 * (Math.max(scores, 16 * 256) + t.get("KEY_BLOCK") * (queries + 4) + queries * 16 + t.get("KEY_BLOCK"));
+            assertThat(bytes).as("%s KB, as dense-attention.cl counts at 256 channels", kilobytes).isLessThanOrEqualTo(kilobytes << 10).isGreaterThan(kilobytes << 9);
+            assertThat(TuningDefaults.of(gpu).of(DeviceAttention.SPARSE)).isEqualTo(t);
+        }
+    }
+
     @Test
     void theFolderIsTheUsersCache() {
         assertThat(TuningFile.folder("/var/cache/me", "/home/me")).isEqualTo(Path.of("/var/cache/me/dhsa-java/opencl"));

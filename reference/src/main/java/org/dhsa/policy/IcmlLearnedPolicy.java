@@ -14,21 +14,23 @@ import org.dhsa.tensor.DoubleTensor;
 ///
 ///     keys(i) = diagonal blocks of i ∪ block 0 ∪ the best others by S(i, ·), T(head, i) blocks together
 ///     static    T = ⌊budget / keyBlock⌋, or max(1, ⌊density · key blocks⌋)
-///     dynamic   T(head, i) shares out Σ min(T, visible blocks) over heads and rows by a learned table: at least max(⌊T / 2⌋, forced), at most ⌈2T⌉
+///     dynamic   T(head, i) shares out Σ plain(i) over heads and rows by a learned table, between min(plain(i), max(⌊T / 2⌋, forced)) and max(plain(i), min(2T, visible))
+///     plain(i)  = max(forced, min(T, visible)), in blocks
 ///
 /// `S` is [LearnedScores]'. **Source** DHSA (arXiv 2510.24606v2), the learned masks of the code's last published state. **Unit** a block of keys, every query
 /// head for itself. **Budget** as in [IcmlMaskPolicy]; the dynamic total of blocks is exact. **Cost of selecting** means of segments, eight dot products per pair of blocks,
 /// and the small network on each.
 /// **Simplified** the published networks also hold embeddings and outputs per training sample, chosen at run time by the nearest stored prompt; these are left out, and
 /// with them networks of more than one hidden layer. The table of budgets is per head and depth there and per sample too; here one table. How its softmax meets the bounds is this
-/// project's reading (eight rounds, then the largest remainders). A partial block's segments are parts of its real rows. The diagonal is always
+/// project's reading (eight rounds, then the largest remainders). The depth of a row is its last block over the last block of the prompt, in equal buckets. Block 0 is forced only
+/// where the diagonal leaves a place. A partial block's segments are parts of its real rows. The diagonal is always
 /// read, even where it alone exceeds the budget. Scale and soft cap are the layer's; on a local layer the oldest visible block is the sink. For prompts: new tokens attend densely.
 ///
 /// @param budget   keys per query block, or 0 with a density
 /// @param density  share of the key blocks, or 0 with a budget
 /// @param block    queries per block
 /// @param keyBlock keys per block
-/// @param rule     how the static budget is shared out; static with `dynamic`
+/// @param rule     how the budget is shared out further: of `dynamic`, each head's pairs are those of the blocks that the table gives it
 public record IcmlLearnedPolicy(LearnedTopK gate, boolean dynamic, int budget, double density, int block, int keyBlock, BudgetRule rule) implements SelectionPolicy {
 
     public IcmlLearnedPolicy {
@@ -36,9 +38,6 @@ public record IcmlLearnedPolicy(LearnedTopK gate, boolean dynamic, int budget, d
         Lists.positive("key-block", keyBlock);
         if (budget < 0 || !(density >= 0 && density <= 1) || budget == 0 == (density == 0)) {
             throw new IllegalArgumentException("either a positive budget or a density above 0 and at most 1, was budget " + budget + ", density " + density);
-        }
-        if (dynamic && !rule.isStatic()) {
-            throw new IllegalArgumentException("icml-learned: budgets=dynamic shares out its budget itself and takes no rule=" + rule.kind().slug());
         }
         if (dynamic && gate.layers().stream().anyMatch(layer -> layer.budgets().isEmpty())) {
             throw new IllegalArgumentException("icml-learned: budgets=dynamic needs a table of budgets in every layer of the gate, and a layer has none");

@@ -15,6 +15,7 @@ import org.dhsa.tensor.DoubleTensor;
 ///     nz-ratio    keys(i) = top_k( S(i, ·) ), k = max(1, ⌊(1 − √(1 − nzRatio)) · blocks⌋)
 ///     budget      keys(i) = top_k( S(i, ·) ), k = max(1, ⌊budget / block⌋), the own block one of them
 ///
+/// `blocks` are those of the whole prompt. With `own=forced` the own block is read under any cut, and is one of the k. The softmax is over the blocks that the first row of a block sees.
 /// `S` is [SeerGate]'s. **Source** SeerAttention (arXiv 2410.13276), sections 3 and 4, and its public code. **Unit** a block of `gate.block()` keys, every query
 /// head for itself. **Cost of selecting** pooling, the linear maps of the pooled vectors, one dot product per causal pair of blocks.
 /// **Simplified** the gate's linear maps and block are given, nothing is trained here. It was made for queries and keys before the rotary embedding: a policy sees them
@@ -26,7 +27,7 @@ import org.dhsa.tensor.DoubleTensor;
 /// @param nzRatio      share of the causal blocks, 0 with another cut
 /// @param budget       keys per query block, 0 with another cut
 /// @param ownForced    the own block is read whatever its score
-/// @param lastDense    the last two blocks of rows are dense (`last_block_dense`)
+/// @param lastDense    the last two blocks of the prompt are dense (`last_block_dense`)
 /// @param rule         how what the cut gives is shared out among query blocks
 public record SeerAttentionPolicy(GateWeights.SeerAttention gate, double threshold, double nzRatio, int budget, boolean ownForced, boolean lastDense,
                                   BudgetRule rule) implements SelectionPolicy {

@@ -14,14 +14,17 @@ import org.dhsa.stage.QueryBlocks;
 ///
 ///     redundancy(j) = cosine of key j and the mean of its block
 ///     need(g)       = mean over the last `window` rows and the query heads of group g of the share of keys that hold `mass` of the attention
-///     share(g)      ∝ need(g), at most 1, their mean over the key heads so that the last row reads about `budget` keys
+///     share(g)      ∝ need(g), their mean over the key heads (budget − 2 · block) / (L − 2 · block), clamped to [0, 1]; 1 for all if budget ≥ L
 ///     keys(i)       = first block ∪ own block ∪ the ⌊share(g) · block⌋ least redundant keys (at least one) of each block between
 ///
-/// **Source** TCA-Attention (arXiv 2512.09238). Only its abstract was at hand: a share per head from one calibrating pass, and tokens kept by a light
-/// measure of redundancy, in the prompt and while decoding. The measure, the forced blocks and the rule of shares are our reading. **Unit** a key inside a block.
+/// **Source** TCA-Attention (arXiv 2512.09238). Its abstract and the beginning of a review (themoonlight.io) were at hand: a share per head from one calibrating pass, and tokens
+/// kept by a light measure of redundancy, in the prompt and while decoding. The measure, the forced blocks and the rule of shares are our reading. In the review a head's
+/// calibrated configuration says which share of its blocks keeps 1, 2, 4, … tokens, so blocks of one head differ; here each keeps the same number. **Unit** a key inside a block.
 /// **Budget** keys that the last row of the prompt reads, on average over the key heads; earlier rows read the same share of what they see.
 /// **Cost of selecting** the logits of `window` rows; 5 · headDim per key and key head, 2 · headDim per block.
 /// **Where it rules** prompt and decoding. A decoded token reads the prompt at the shares of the prompt; a block is thinned when it is full.
+/// **Shares** a share that would exceed 1 is 1, one after the other, and what it leaves goes to the others in proportion.
+/// Products share · block within 1e-9 of the next whole number count as that; a vector of length 0 is the most redundant.
 /// **Simplified** the calibrating pass is over the prompt itself, not over other texts. On local layers a kept key that has left the window is not read.
 ///
 /// @param budget keys of the last row

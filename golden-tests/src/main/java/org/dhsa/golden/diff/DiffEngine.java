@@ -145,6 +145,11 @@ final class DiffEngine implements AutoCloseable {
 
     /// A stage with a mistake in it, or in the stages before it that ACTUAL did not dump.
     Map<String, DoubleTensor> through(TraceNode node, KnownBug bug, int variant) throws GoldenFormatException {
+        return through(node, bug, variant, new LinkedHashMap<>());
+    }
+
+    /// @param wrong what was computed with the mistake so far: a residual is read by several stages, and each of its terms once again
+    private Map<String, DoubleTensor> through(TraceNode node, KnownBug bug, int variant, Map<String, Computed> wrong) throws GoldenFormatException {
         StageCall call = expected.recipe().call(node, new TensorSource() {
             @Override
             public DoubleTensor tensor(String name) throws GoldenFormatException {
@@ -152,7 +157,11 @@ final class DiffEngine implements AutoCloseable {
                 if (actual.hasInput(node, name)) {
                     return actual.input(node, name);
                 }
-                return actual.has(name) || producer.isEmpty() ? actualTensor(name).value() : through(producer.get(), bug, variant).get(name);
+                if (actual.has(name) || producer.isEmpty()) {
+                    return actualTensor(name).value();
+                }
+                Computed kept = wrong.get(name);
+                return kept == null ? through(producer.get(), bug, variant, wrong).get(name) : kept.value();
             }
 
             @Override
@@ -162,7 +171,9 @@ final class DiffEngine implements AutoCloseable {
         });
         Map<String, DoubleTensor> outputs = new LinkedHashMap<>();
         bug.run(new StageRun(call.slug(), call.config(), call.inputs()), reference, variant).forEach((name, value) -> outputs.put(name, value.toDouble()));
-        return outputs(node, outputs);
+        Map<String, DoubleTensor> named = outputs(node, outputs);
+        named.forEach((name, value) -> keep(wrong, name, new Computed(value, Set.of())));
+        return named;
     }
 
     /// A stage with ACTUAL's inputs.
@@ -205,18 +216,18 @@ final class DiffEngine implements AutoCloseable {
         Set<TraceNode> by = new LinkedHashSet<>();
         StageCall call = call(producer.get(), by);
         by.add(producer.get());
-        outputs(producer.get(), call.on(reference)).forEach((tensor, value) -> keep(tensor, new Computed(value, by)));
+        outputs(producer.get(), call.on(reference)).forEach((tensor, value) -> keep(computed, tensor, new Computed(value, by)));
         return computed.get(name);
     }
 
-    private void keep(String name, Computed value) {
-        computed.put(name, value);
-        long total = computed.values().stream().mapToLong(c -> c.value().data().length).sum();
-        for (String oldest : List.copyOf(computed.keySet())) {
-            if (total <= MOST_KEPT || computed.size() <= 8) {
+    private static void keep(Map<String, Computed> results, String name, Computed value) {
+        results.put(name, value);
+        long total = results.values().stream().mapToLong(c -> c.value().data().length).sum();
+        for (String oldest : List.copyOf(results.keySet())) {
+            if (total <= MOST_KEPT || results.size() <= 8) {
                 return;
             }
-            total -= computed.remove(oldest).value().data().length;
+            total -= results.remove(oldest).value().data().length;
         }
     }
 

@@ -16,6 +16,7 @@ final class CaseList {
 
     private final List<CaseDraft> drafts = new ArrayList<>();
     private final Set<String> ids = new HashSet<>();
+    private String since = "1.0.0";
 
     /// @param recordings of the official code, some of whose inputs are cases too
     static List<CaseDraft> all(Path recordings) throws GoldenFormatException, IOException {
@@ -45,11 +46,16 @@ final class CaseList {
         return add(new CaseDraft(StageCatalog.POLICIES, policy, name, "P", comment));
     }
 
+    /// Release of the vectors in which the cases after this call came.
+    void since(String version) {
+        since = version;
+    }
+
     private CaseDraft add(CaseDraft draft) {
         if (!ids.add(draft.id())) {
             throw new IllegalStateException("two cases are called " + draft.id());
         }
-        drafts.add(draft);
+        drafts.add(draft.since(since));
         return draft;
     }
 

@@ -15,37 +15,39 @@ import org.dhsa.tensor.Shape;
 
 /// Selection policies on one layer, taken from the registry by name: level P, which stands outside L0 to L6.
 ///
-/// A further policy enters by one line in [#add]: `policy(list, "name:key=value", PROMPT, DECODING)`.
+/// A further policy enters by one line in [#add]: `policy(list, "name:key=value", PROMPT, DECODING)`. Policies that no recording of official code holds are in
+/// [UnrecordedPolicyCases].
 final class PolicyCases {
 
     /// Release of the vectors in which these cases came.
     private static final String SINCE = "1.1.0";
     private static final int LAYERS = 4;
-    private static final int HEAD_DIM = 4;
-    private static final UnaryOperator<CaseDraft> PLAIN = draft -> draft;
+    static final int HEAD_DIM = 4;
+    static final UnaryOperator<CaseDraft> PLAIN = draft -> draft;
 
     /// What a policy is put to.
     ///
     /// @param steps  tokens decoded one by one after the prompt
     /// @param window null on a global layer
     /// @param tail   last tokens of the prompt that attend densely
-    private record Setup(String name, String comment, int heads, int kvHeads, int prompt, int steps, Integer window, int tail, String... flags) {}
+    record Setup(String name, String comment, int heads, int kvHeads, int prompt, int steps, Integer window, int tail, String... flags) {}
 
-    private static final Setup GLOBAL = new Setup("global", "a global layer, 29 tokens", 4, 2, 29, 0, null, 0, "GQA", "GQA_ORDER");
-    private static final Setup LOCAL = new Setup("local", "a local layer, window 11, 29 tokens of which the last 5 are dense", 4, 2, 29, 0, 11, 5, "WINDOW_EDGE", "INSTRUCTION");
-    private static final Setup TIES = new Setup("ties", "12 of 24 keys are equal: lowest position first", 3, 1, 22, 2, null, 0, "TIE_AT_CUTOFF");
-    private static final Setup DECODE = new Setup("decode", "21 tokens, then 3 one by one", 4, 2, 21, 3, null, 0, "DECODE");
-    private static final Setup DECODE_LOCAL = new Setup("decode-local", "19 tokens, then 4 on a local layer whose cache forgets, window 13", 4, 2, 19, 4, 13, 0, "DECODE", "WINDOW_EDGE");
-    private static final Setup SHORT = new Setup("short", "a prompt of one token, then 2", 2, 1, 1, 2, null, 0, "SHORT_PROMPT", "DECODE");
+    static final Setup GLOBAL = new Setup("global", "a global layer, 29 tokens", 4, 2, 29, 0, null, 0, "GQA", "GQA_ORDER");
+    static final Setup LOCAL = new Setup("local", "a local layer, window 11, 29 tokens of which the last 5 are dense", 4, 2, 29, 0, 11, 5, "WINDOW_EDGE", "INSTRUCTION");
+    static final Setup TIES = new Setup("ties", "12 of 24 keys are equal: lowest position first", 3, 1, 22, 2, null, 0, "TIE_AT_CUTOFF");
+    static final Setup DECODE = new Setup("decode", "21 tokens, then 3 one by one", 4, 2, 21, 3, null, 0, "DECODE");
+    static final Setup DECODE_LOCAL = new Setup("decode-local", "19 tokens, then 4 on a local layer whose cache forgets, window 13", 4, 2, 19, 4, 13, 0, "DECODE", "WINDOW_EDGE");
+    static final Setup SHORT = new Setup("short", "a prompt of one token, then 2", 2, 1, 1, 2, null, 0, "SHORT_PROMPT", "DECODE");
 
     private static final Setup LONG = new Setup("long", "a global layer, 230 tokens: four blocks of the 64 rows that the official code has", 2, 1, 230, 0, null, 0, "GQA");
 
-    private static final Setup[] PROMPT = {GLOBAL, LOCAL};
-    private static final Setup[] DECODING = {DECODE, DECODE_LOCAL, SHORT};
+    static final Setup[] PROMPT = {GLOBAL, LOCAL};
+    static final Setup[] DECODING = {DECODE, DECODE_LOCAL, SHORT};
 
     private PolicyCases() {}
 
     static void add(CaseList list) {
+        list.since(SINCE);
         toy(list);
         policy(list, "dense", new Setup[] {LOCAL, DECODE_LOCAL});
         policy(list, "sliding:window=6", PROMPT, DECODING);
@@ -69,6 +71,7 @@ final class PolicyCases {
         estimating(list);
         quest(list);
         icml(list);
+        UnrecordedPolicyCases.add(list);
     }
 
     private static void minference(CaseList list) {
@@ -155,11 +158,11 @@ final class PolicyCases {
                     .given("query", queries(1, 8, 2), zeros).given("key", keys(1, 8, 2), zeros)
                     .given("value", keys(1, 8, 2), 0, 0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5, 6, -6, 7, -7).flags("HAND_CHECKABLE");
             layer(draft, 8, null, 0);
-            named(draft, spec).since(SINCE);
+            named(draft, spec);
         }
     }
 
-    private static void policy(CaseList list, String spec, Setup[]... groups) {
+    static void policy(CaseList list, String spec, Setup[]... groups) {
         for (Setup[] setups : groups) {
             for (Setup setup : setups) {
                 draft(list, "", spec, PLAIN, setup);
@@ -167,14 +170,14 @@ final class PolicyCases {
         }
     }
 
-    private static void variant(CaseList list, String variant, String spec, UnaryOperator<CaseDraft> more, Setup... setups) {
+    static void variant(CaseList list, String variant, String spec, UnaryOperator<CaseDraft> more, Setup... setups) {
         for (Setup setup : setups) {
             draft(list, variant + "-", spec, more, setup);
         }
     }
 
     /// @param more inputs and parameters that the policy needs beside queries, keys and values
-    private static void draft(CaseList list, String prefix, String spec, UnaryOperator<CaseDraft> more, Setup s) {
+    static void draft(CaseList list, String prefix, String spec, UnaryOperator<CaseDraft> more, Setup s) {
         CaseDraft draft = list.policy(name(spec), prefix + s.name(), s.comment()).flags(s.flags());
         int rows = s.prompt() + s.steps();
         draft.random("query", queries(s.heads(), rows, HEAD_DIM), 3).random("key", keys(s.kvHeads(), rows, HEAD_DIM), 2).random("value", keys(s.kvHeads(), rows, HEAD_DIM), 1);
@@ -182,7 +185,7 @@ final class PolicyCases {
             IntStream.range(4, 16).forEach(j -> draft.set("key", 0.5, 0, j));
         }
         layer(draft, s.prompt(), s.window(), s.tail());
-        named(more.apply(draft), spec).since(SINCE);
+        named(more.apply(draft), spec);
     }
 
     private static void layer(CaseDraft draft, int prompt, Integer window, int tail) {
@@ -212,6 +215,9 @@ final class PolicyCases {
     private static Object value(String text) {
         if (text.matches("-?\\d{1,9}")) {
             return Integer.valueOf(text);
+        }
+        if (text.matches("-?\\d{10,18}")) {
+            return Long.valueOf(text);
         }
         return text.matches("-?\\d+\\.\\d+(E-?\\d+)?") ? (Object) Double.valueOf(text) : text;
     }

@@ -41,16 +41,17 @@ final class PolicyRunner {
         Gemma2Config model = in.policyModel();
         AttentionMode.Policy mode = new AttentionMode.Policy(PolicyRegistry.create(in.text("policy"), in.policyResources()),
                 new PolicySetting(in.integer("denseTail"), false, PolicySetting.Layers.ALL));
-        Choices choices = new Choices();
+        Choices choices = new Choices(layer);
         Gemma2Forward.Session session = CompositeRunner.bare(model, backend).open(mode, choices);
         session.announce(in.has("ids") ? in.ints("ids") : new int[0]);
         DoubleTensor context = DoubleTensor.zeros(query.shape());
         for (int from = 0; from < rows; from = Math.max(prompt, from + 1)) {
             int to = from == 0 ? prompt : from + 1;
-            Tensor q = tokens(query, "heads", "queryLen", from, to);
-            Tensor k = tokens(in.tensor("key"), "kvHeads", "keyLen", from, to);
-            Tensor v = tokens(in.tensor("value"), "kvHeads", "keyLen", from, to);
-            DoubleTensor part = (from == 0 ? session.attend(layer, q, k, v) : session.attendToken(layer, q, k, v)).toDouble();
+            for (int earlier = 0; in.has("choosing.query") && earlier < layer; earlier++) {
+                // the policy itself finds the layer that chooses for this one; the others' choice reaches no output
+                attend(session, earlier, in, "choosing.", from, to);
+            }
+            DoubleTensor part = attend(session, layer, in, "", from, to).toDouble();
             int width = part.data().length / model.numAttentionHeads();
             for (int h = 0; h < model.numAttentionHeads(); h++) {
                 System.arraycopy(part.data(), h * width, context.data(), (h * rows + from) * model.headDim(), width);
@@ -58,6 +59,14 @@ final class PolicyRunner {
         }
         choices.write(out);
         out.put("context", context);
+    }
+
+    /// The rows `[from, to)`, the prompt if `from` is 0.
+    private static Tensor attend(Gemma2Forward.Session session, int layer, StageInputs in, String prefix, int from, int to) {
+        Tensor q = tokens(in.tensor(prefix + "query"), "heads", "queryLen", from, to);
+        Tensor k = tokens(in.tensor(prefix + "key"), "kvHeads", "keyLen", from, to);
+        Tensor v = tokens(in.tensor("value"), "kvHeads", "keyLen", from, to);
+        return from == 0 ? session.attend(layer, q, k, v) : session.attendToken(layer, q, k, v);
     }
 
     /// Rows of the second axis.
@@ -73,15 +82,23 @@ final class PolicyRunner {
         return DoubleTensor.of(Shape.of(heads, count, length, to - from, "headDim", dim), some);
     }
 
-    /// What the policy chose, pass by pass.
+    /// What the policy chose in one layer, pass by pass.
     private static final class Choices implements Probe {
 
+        private final int shown;
         private final List<int[]> lists = new ArrayList<>();
         private final List<KeySelection.BlockSelection> chosen = new ArrayList<>();
         private final List<Long> pairs = new ArrayList<>();
 
+        Choices(int shown) {
+            this.shown = shown;
+        }
+
         @Override
         public void selection(int layer, LayerKind kind, LayerSelection selection) {
+            if (layer != shown) {
+                return;
+            }
             for (int h = 0; h < selection.perHead().size(); h++) {
                 KeySelection one = selection.perHead().get(h);
                 for (QueryBlocks.Block block : one.queryBlocks().blocks()) {
@@ -93,7 +110,9 @@ final class PolicyRunner {
 
         @Override
         public void attention(int layer, LayerKind kind, long pairsRead, long pairsVisible) {
-            pairs.add(pairsRead);
+            if (layer == shown) {
+                pairs.add(pairsRead);
+            }
         }
 
         void write(Map<String, Tensor> out) {

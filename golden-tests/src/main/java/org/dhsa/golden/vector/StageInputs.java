@@ -3,6 +3,7 @@ package org.dhsa.golden.vector;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,6 +19,7 @@ import org.dhsa.model.BoundaryPredictorWeights.SelfAttention;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.DhsaConfig.Aggregation;
 import org.dhsa.model.EmbeddingScale;
+import org.dhsa.model.GateWeights;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.Gemma2Weights;
 import org.dhsa.model.Quirk;
@@ -316,7 +318,30 @@ final class StageInputs {
     /// What a policy needs beside its numbers, as far as the case has it.
     PolicyResources policyResources() {
         return new PolicyResources(config.has("predictor") ? Optional.of(predictor()) : Optional.empty(),
-                config.has("sentenceEndIds") ? Arrays.stream(integers("sentenceEndIds")).boxed().collect(Collectors.toSet()) : Set.of());
+                config.has("sentenceEndIds") ? Arrays.stream(integers("sentenceEndIds")).boxed().collect(Collectors.toSet()) : Set.of(), gates());
+    }
+
+    /// The trained gate among the inputs: a case has the weights of its own layer, which stand for all of them here.
+    private List<GateWeights> gates() {
+        int layers = integer("numHiddenLayers");
+        GateWeights gate;
+        if (has("mask_linear_k.weight")) {
+            Optional<WeightTensor> query = has("mask_linear_q.weight") ? Optional.of(weight("mask_linear_q.weight")) : Optional.empty();
+            gate = new GateWeights.SeerAttention(Collections.nCopies(layers, new GateWeights.SeerAttention.Layer(query, weight("mask_linear_k.weight"))),
+                    text("gateType"), integer("gateBlockSize"), flag("gateBlockRope"), number("gateRopeTheta"));
+        } else if (has("inner.weight")) {
+            gate = new GateWeights.VsPrefill(Collections.nCopies(layers,
+                    new GateWeights.VsPrefill.Layer(weight("inner.weight"), weight("inner.bias"), weight("outer.weight"))));
+        } else if (has("local_weight")) {
+            Optional<WeightTensor> table = has("budget_bias") ? Optional.of(weight("budget_bias")) : Optional.empty();
+            gate = new GateWeights.LearnedTopK(Collections.nCopies(layers, new GateWeights.LearnedTopK.Layer(weight("local_weight"), weight("context_weight"),
+                    weight("input_bias"), weight("output_weight"), weight("output_bias"), table)), number("residualBound"));
+        } else {
+            return List.of();
+        }
+        Shape query = tensor("query").shape();
+        gate.requireFit(layers, query.extent("heads"), tensor("key").shape().extent("kvHeads"), query.extent("headDim"));
+        return List.of(gate);
     }
 
     Gemma2Weights weights(int layers) {

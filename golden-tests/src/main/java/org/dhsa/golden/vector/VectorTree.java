@@ -20,7 +20,7 @@ import org.dhsa.reference.ReferenceBackend;
 /// The whole published tree: writing it, and whether a copy of it is whole.
 public final class VectorTree {
 
-    public static final String VERSION = "1.1.0";
+    public static final String VERSION = "1.2.0";
     public static final String MANIFEST_SCHEMA = "dhsa-golden-manifest/1";
     static final String MANIFEST = "manifest.json";
     private static final List<String> TEXTS = List.of("README.md", "LICENSE", "flags.json");

@@ -96,9 +96,10 @@ class ForeignProgramTest {
 
     @Test
     void nothingIsLeftBehind() throws Exception {
-        long before = leftovers();
-        run("exit 1;");
-        assertThat(leftovers()).isEqualTo(before);
+        Path seen = folder.resolve("places");
+        run("look() { printf '%s\\n' \"$1\" \"$2\" >" + seen + "; exit 1; }; look");
+        assertThat(Files.readAllLines(seen)).hasSize(2)
+                .allSatisfy(place -> assertThat(Path.of(place).getParent()).as("the folder made for the run").isAbsolute().doesNotExist());
     }
 
     @Test
@@ -154,11 +155,5 @@ class ForeignProgramTest {
 
     private Path expected() {
         return golden.folder().resolve("expected.safetensors").toAbsolutePath();
-    }
-
-    private static long leftovers() throws IOException {
-        try (Stream<Path> files = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
-            return files.filter(f -> f.getFileName().toString().startsWith("dhsa-exec")).count();
-        }
     }
 }

@@ -9,8 +9,11 @@ import java.util.stream.IntStream;
 ///     label(x) = argmin_c ‖x − centre(c)‖²,     centre(c) = mean of the points labelled c        in turn, until no label changes
 ///
 /// **Reading** starts by k-means++: the first centre at random, each further one a point drawn in proportion to its squared distance to the
-/// nearest centre so far. Random numbers come from the seed alone, so the result is the same on every machine. Equal distances go to
-/// the lower centre; a centre that loses its points stays where it is.
+/// nearest centre so far. Equal distances go to the lower centre; a centre that loses its points stays where it is. The centroids are means once more after the
+/// last round.
+/// **Random numbers** come from the seed alone, by [SplittableRandom], so the result is the same on every machine: first its `nextInt(points)`, the first centre; then for each
+/// further centre u = `nextDouble()`, and the centre is the first point n with positive distance for which the distances of the points 0 to n add up to more than u times
+/// the sum of all, the last point with positive distance if rounding leaves none. CONTRACT.md states both draws in integer arithmetic.
 /// **Pitfall** duplicates: if all points coincide with centres, fewer than k centres are made.
 public final class KMeans {
 

@@ -6,11 +6,12 @@ import java.util.stream.IntStream;
 /// Tactic's estimate of how many of a ranked list of keys hold a share of the attention, after looking at a few of them.
 ///
 ///     y(x) = exp(logit of the key at rank x)      for the first ranks, which are computed
-///     y(x) ≈ a / x + b                            for the others; a and b from the mean of y in two windows of ranks
+///     y(x) ≈ a / x + b                            for the others; a and b from the mean of y in two windows of ranks, x the window's middle
 ///     count = fewest ranks with Σ y ≥ p · Σ y over all
 ///
 /// **Source** Tactic (arXiv 2502.12216): distribution fitting. Where the windows lie and how wide they are is our reading.
-/// **Reading** ranks count from 1. A fit that rises with x (a < 0) is replaced by the mean of the two windows; no estimate is below 0.
+/// **Reading** ranks count from 1. Of n ranks ⌈exact · n⌉ are computed; a window is w = max(1, ⌈width · n⌉) ranks wide and begins after ⌊first · n⌋ or ⌊second · n⌋ of them, after
+/// n − w at the latest; its middle is that number + (w + 1) / 2. A fit that rises with x (a < 0), or from one window, is replaced by the mean of the two means; no estimate is below 0.
 public final class TailFit {
 
     private TailFit() {}

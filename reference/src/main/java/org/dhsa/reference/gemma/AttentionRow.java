@@ -15,6 +15,9 @@ public final class AttentionRow {
     private final DoubleTensor key;
     private final DoubleTensor value;
     private final AttentionRule rule;
+    private final int queryLen;
+    private final int keyLen;
+    private final int headDim;
     private final int groups;
 
     /// @param query `[heads, queryLen, headDim]` (read)
@@ -25,13 +28,15 @@ public final class AttentionRow {
         this.key = key;
         this.value = value;
         this.rule = rule;
+        this.queryLen = query.shape().extent("queryLen");
+        this.keyLen = key.shape().extent("keyLen");
+        this.headDim = query.shape().extent("headDim");
         this.groups = query.shape().extent("heads") / key.shape().extent("kvHeads");
     }
 
     /// @param keyPositions absolute positions of the keys to read; the first `count` are valid
     /// @param context      `[heads, queryLen, headDim]`; row (head, row) is overwritten
     public void attend(int head, int row, int[] keyPositions, int count, DoubleTensor context) {
-        int headDim = query.shape().extent("headDim");
         double[] weights = new double[count];
         double max = Double.NEGATIVE_INFINITY;
         for (int n = 0; n < count; n++) {
@@ -43,19 +48,19 @@ public final class AttentionRow {
             weights[n] = Math.exp(weights[n] - max);
             sum += weights[n];
         }
-        int out = (head * query.shape().extent("queryLen") + row) * headDim;
+        int out = (head * queryLen + row) * headDim;
         for (int n = 0; n < count; n++) {
             int v = keyRow(head, keyPositions[n]);
+            double weight = weights[n] / sum;
             for (int d = 0; d < headDim; d++) {
-                context.data()[out + d] += weights[n] / sum * value.data()[v + d];
+                context.data()[out + d] += weight * value.data()[v + d];
             }
         }
     }
 
     /// Scaled and capped logit of one query and one key, before any mask.
     public double logit(int head, int row, int keyPosition) {
-        int headDim = query.shape().extent("headDim");
-        int q = (head * query.shape().extent("queryLen") + row) * headDim;
+        int q = (head * queryLen + row) * headDim;
         int k = keyRow(head, keyPosition);
         double dot = 0;
         for (int d = 0; d < headDim; d++) {
@@ -66,6 +71,6 @@ public final class AttentionRow {
 
     /// Query head h reads key/value head h / groups.
     private int keyRow(int head, int keyPosition) {
-        return (head / groups * key.shape().extent("keyLen") + keyPosition - rule.keyStart()) * key.shape().extent("headDim");
+        return (head / groups * keyLen + keyPosition - rule.keyStart()) * headDim;
     }
 }
