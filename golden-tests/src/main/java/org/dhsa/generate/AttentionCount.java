@@ -39,8 +39,8 @@ public final class AttentionCount implements Probe {
     }
 
     @Override
-    public void layerDone(int layer, int layers) {
-        promptDone |= layer == layers - 1;
+    public void newToken() {
+        promptDone = true;
     }
 
     /// By layer number.

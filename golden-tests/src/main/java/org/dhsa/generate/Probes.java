@@ -49,6 +49,11 @@ public final class Probes implements Probe {
     }
 
     @Override
+    public void newToken() {
+        probes.forEach(Probe::newToken);
+    }
+
+    @Override
     public void layerDone(int layer, int layers) {
         probes.forEach(p -> p.layerDone(layer, layers));
     }

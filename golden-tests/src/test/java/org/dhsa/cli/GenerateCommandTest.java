@@ -96,7 +96,7 @@ class GenerateCommandTest {
     void theSummaryCountsTheFirstNewTokenToThePrompt() {
         AttentionCount count = new AttentionCount();
         count.attention(0, new LayerKind.Global(), 30, 100);
-        count.layerDone(0, 1);
+        count.newToken();
         count.attention(0, new LayerKind.Global(), 5, 50);
         Generator.Result result = new Generator.Result(new int[] {5, 6, 7}, false, new double[0], Duration.ofMillis(2500), Duration.ofMillis(800));
         assertThat(GenerationSummary.of(1000, result, count))

@@ -116,6 +116,7 @@ public final class Gemma2Forward {
             if (position == 0) {
                 throw new IllegalStateException("there is no prompt yet: call prefill first");
             }
+            probe.newToken();
             return head(run(new int[] {id}, tokenAttention()));
         }
 

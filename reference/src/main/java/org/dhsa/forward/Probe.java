@@ -32,6 +32,9 @@ public interface Probe {
     /// @param pairsVisible query-key pairs that dense attention would have read
     default void attention(int layer, LayerKind kind, long pairsRead, long pairsVisible) {}
 
+    /// A token after the prompt begins: what is seen from here on belongs to it. A prompt may come in several passes.
+    default void newToken() {}
+
     /// A layer of the current pass is done.
     default void layerDone(int layer, int layers) {}
 }
