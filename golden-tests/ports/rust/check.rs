@@ -2,6 +2,8 @@
 //!
 //!     rustc -O check.rs && ./check VECTORS [--json RESULT]          VECTORS is golden-tests/golden/v1
 //!
+//!     dhsa golden check VECTORS --exec "./check --case"             one case at a time, compared by dhsa
+//!
 //! Exit code: 0 everything compared agrees, 1 something differs, 2 a file is missing or is not what its hash says.
 mod json;
 mod stages;
@@ -9,7 +11,7 @@ mod vectors;
 use json::Json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use vectors::{load, Tensor, Tensors};
+use vectors::{load, read, write, Tensor, Tensors};
 
 /// "pass", "near-tie" or "fail", and where.
 fn compare(rule: &Json, got: &Tensor, want: &Tensor, all: &Tensors) -> Result<(&'static str, String), String> {
@@ -78,9 +80,27 @@ fn cases(folder: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What `golden check --exec` asks for: outputs of one case into a file; 3: not covered.
+fn one_case(folder: &Path, out: &Path) -> Result<i32, String> {
+    let text = std::fs::read(folder.join("case.json")).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let case = Json::parse(&text)?;
+    let Some(stage) = stages::stage(case.at("id")?.text().split('/').nth(1).unwrap_or("")) else { return Ok(3) };
+    let outputs = stage(case.at("config")?, &read(&folder.join("inputs.safetensors"))?)?;
+    if outputs.is_empty() {
+        return Ok(3);
+    }
+    write(out, &outputs)?;
+    Ok(0)
+}
+
 fn run() -> Result<i32, String> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let root = args.first().ok_or("usage: check VECTORS [--json RESULT]")?;
+    if let [mode, folder, out] = &args[..] {
+        if mode == "--case" {
+            return one_case(Path::new(folder), Path::new(out));
+        }
+    }
+    let root = args.first().ok_or("usage: check VECTORS [--json RESULT] or check --case IN_DIR OUT_FILE")?;
     let mut found = Vec::new();
     cases(Path::new(root), &mut found).map_err(|e| format!("{root}: {e}"))?;
     found.sort();

@@ -59,6 +59,34 @@ fn generate(entry: &Json) -> Result<Vec<u8>, String> {
     Ok(raw)
 }
 
+/// Every tensor of a safetensors file.
+pub fn read(path: &Path) -> Result<Tensors, String> {
+    let file = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+    let cut = || format!("{} is cut short", path.display());
+    let data = 8 + u64::from_le_bytes(file.get(..8).ok_or_else(cut)?.try_into().unwrap()) as usize;
+    let header = Json::parse(file.get(8..data).ok_or_else(cut)?)?;
+    let tensors = header.members().iter().filter(|(name, _)| name != "__metadata__");
+    tensors.map(|(name, entry)| {
+        let at = entry.at("data_offsets")?.integers();
+        let raw = file.get(data + at[0]..data + at[1]).ok_or_else(cut)?;
+        Ok((name.clone(), Tensor { shape: entry.at("shape")?.integers(), v: decode(entry.at("dtype")?.text(), raw) }))
+    }).collect()
+}
+
+/// Writes them as F64; lists of positions may be F64 too.
+pub fn write(path: &Path, tensors: &[(&str, Tensor)]) -> Result<(), String> {
+    let (mut entries, mut data) = (Vec::new(), Vec::new());
+    for (name, t) in tensors {
+        let begin = data.len();
+        data.extend(t.v.iter().flat_map(|x| x.to_le_bytes()));
+        entries.push(format!(r#""{name}":{{"dtype":"F64","shape":{:?},"data_offsets":[{begin},{}]}}"#, t.shape, data.len()));
+    }
+    let header = format!("{{{}}}", entries.join(","));
+    let header = format!("{header:<width$}", width = (header.len() + 7) / 8 * 8);
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &data].concat();
+    std::fs::write(path, file).map_err(|e| format!("{}: {e}", path.display()))
+}
+
 fn stored(path: &Path, name: &str) -> Result<Vec<u8>, String> {
     let file = std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
     let cut = || format!("{} is cut short", path.display());

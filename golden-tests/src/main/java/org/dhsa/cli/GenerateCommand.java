@@ -6,9 +6,12 @@ import java.io.PrintWriter;
 import java.lang.reflect.Field;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
+import org.dhsa.eval.task.PromptFrame;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Gemma2Forward;
 import org.dhsa.forward.Probe;
@@ -21,6 +24,7 @@ import org.dhsa.model.DhsaConfig;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.weights.Gemma2Model;
 import org.dhsa.weights.StreamDecoder;
+import org.dhsa.weights.Tokenizer;
 import org.dhsa.weights.WeightsFormatException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -37,7 +41,13 @@ import picocli.CommandLine.Spec;
             "Without --model the small model of this project answers; it only knows its own toy language. Try:",
             "",
             "  ./dhsa generate \"The special magic number for copper is 44135. What is the special magic number for",
-            "  copper? The special magic number for copper is\"", ""})
+            "  copper? The special magic number for copper is\"",
+            "",
+            "With weights of your own, dense and sparse (docs/your-weights.md has the whole way):",
+            "",
+            "  ./dhsa generate --model gemma-2-2b-it --chat --prompt-file question.txt --max-new-tokens 200",
+            "  ./dhsa generate --model gemma-2-2b-it --chat --prompt-file question.txt --max-new-tokens 200 \\",
+            "      --attention dhsa --boundaries uniform:16", ""})
 final class GenerateCommand implements Callable<Integer> {
 
     enum Attention { DENSE, DHSA }
@@ -45,10 +55,10 @@ final class GenerateCommand implements Callable<Integer> {
     /// Parameters times tokens: a second or more of work.
     private static final long WORTH_WARMING = 100_000_000_000L;
 
-    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "The text to continue.")
+    @Parameters(arity = "0..1", paramLabel = "PROMPT", description = "The text to continue; - for standard input.")
     String prompt;
 
-    @Option(names = "--prompt-file", paramLabel = "FILE", description = "Take the prompt from a file (- for standard input), without its last line break.")
+    @Option(names = "--prompt-file", paramLabel = "FILE", description = "Take the prompt from a file of UTF-8 text (- for standard input), without its last line break.")
     Path promptFile;
 
     @Option(names = "--max-new-tokens", paramLabel = "N", defaultValue = "32", description = "Stop after this many tokens. Default: ${DEFAULT-VALUE}.")
@@ -57,6 +67,10 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--attention", paramLabel = "KIND", defaultValue = "dense",
             description = "dense: every token reads all before it (default). dhsa: only the chunks that matter.")
     Attention attention;
+
+    @Option(names = "--chat", description = {"Put the prompt into a turn of a Gemma chat, for models that were tuned to answer (gemma-2-2b-it). Such a model also stops at "
+            + "<end_of_turn>."})
+    boolean chat;
 
     @Option(names = "--no-bos", description = "Do not begin with the <bos> token. Gemma expects one.")
     boolean noBos;
@@ -101,16 +115,23 @@ final class GenerateCommand implements Callable<Integer> {
         if (maxNewTokens <= 0) {
             throw new BadInput("--max-new-tokens must be positive, was " + maxNewTokens + ".");
         }
+        if (chat && noBos) {
+            throw new BadInput("--chat and --no-bos contradict each other: a turn of a Gemma chat begins with <bos>. Leave one of them away.");
+        }
         dhsa.resolve(SetUp.SMALL.config().with(b -> b.budget = Integer.MAX_VALUE));
         String backendName = model.backendOr(Backends.available(Backends.FAST) ? Backends.FAST : Backends.DEFAULT);
         try (Progress progress = Progress.on(err, json); Backend backend = model.openBackend(backendName); Gemma2Model opened = model.open(err)) {
-            int[] ids = noBos ? opened.tokenizer().encode(text) : opened.tokenizer().encodeWithBos(text);
+            PromptFrame frame = chat ? PromptFrame.chat(opened.tokenizer()) : PromptFrame.plain(opened.tokenizer());
+            int[] ids = noBos ? opened.tokenizer().encode(text) : frame.ids(text);
+            List<Integer> stopIds = Stream.concat(opened.config().eosTokenIds().stream(), frame.stopIds().stream()).distinct().toList();
             progress.clear();
+            hintAtChat(opened, text, err);
             warnIfTooLong(ids.length, opened, err);
             AttentionMode mode = mode(opened, ids.length, err);
             AttentionCount count = new AttentionCount();
             ChunkCount chunks = new ChunkCount();
             Progress.Task reading = progress.task("reading " + ids.length + " tokens");
+            StringBuilder answer = new StringBuilder();
             Probe layers = new Probe() {
                 @Override
                 public void layerDone(int layer, int total) {
@@ -129,11 +150,13 @@ final class GenerateCommand implements Callable<Integer> {
                 err.flush();
             }
             StreamDecoder decoder = opened.tokenizer().streamDecoder();
-            StringBuilder answer = new StringBuilder();
-            Generator.Result result = run(opened, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers), rowTile), ids, tile, maxNewTokens,
-                    opened.config().eosTokenIds(), sampler, id -> {
+            Generator.Result result = run(opened, capacity, progress, () -> Generator.run(forward.open(mode, Probes.all(count, chunks, layers), rowTile), ids, tile, maxNewTokens,
+                    stopIds, sampler, id -> {
+                        // From here on the line of progress would be written over the answer.
+                        reading.done();
                         progress.clear();
-                        String piece = decoder.accept(id);
+                        // What ends the text is no part of it; <end_of_turn> would be printed otherwise.
+                        String piece = stopIds.contains(id) ? "" : decoder.accept(id);
                         answer.append(piece);
                         show(out, piece);
                     }));
@@ -143,7 +166,23 @@ final class GenerateCommand implements Callable<Integer> {
             out.println(json ? Json.pretty(report(opened, backendName, mode, ids, result, answer.toString(), count, chunks)
                     .setAll(memory(backend, rowTile))) : "");
             out.flush();
+            if (progress.isShown()) {
+                err.println(GenerationSummary.of(ids.length, result, count));
+                err.flush();
+            }
             return 0;
+        }
+    }
+
+    /// A model that stops at the end of a turn was tuned to answer turns, and continues plain text badly.
+    private void hintAtChat(Gemma2Model opened, String text, PrintWriter err) throws IOException, WeightsFormatException {
+        Tokenizer tokenizer = opened.tokenizer();
+        boolean tuned = opened.config().eosTokenIds().stream().anyMatch(id -> id < tokenizer.vocabSize() && tokenizer.piece(id).equals(PromptFrame.END_OF_TURN));
+        boolean framed = text.contains(PromptFrame.START_OF_TURN);
+        if (!json && (tuned && !chat && !framed || chat && framed)) {
+            err.println(chat ? "warning: the prompt holds " + PromptFrame.START_OF_TURN + " already, and --chat puts another turn around it. Leave one of them away."
+                    : "hint: this model was tuned to answer in a chat (it stops at " + PromptFrame.END_OF_TURN + "); ask it with --chat.");
+            err.flush();
         }
     }
 
@@ -163,9 +202,11 @@ final class GenerateCommand implements Callable<Integer> {
 
     /// A weight that is no number shows in the logits. Only then are all weights looked at, to name it: a large model is
     /// ready to speak without having been read through.
-    private static Generator.Result run(Gemma2Model opened, Progress progress, Supplier<Generator.Result> generator) throws IOException, WeightsFormatException {
+    private Generator.Result run(Gemma2Model opened, int capacity, Progress progress, Supplier<Generator.Result> generator) throws IOException, WeightsFormatException {
         try {
             return generator.get();
+        } catch (OutOfMemoryError e) {
+            throw new BadInput(HeapLimit.exceeded(opened.config(), capacity, model.kv), e);
         } catch (NotANumberException e) {
             ModelOptions.requireFinite(opened, progress);
             throw new BadInput("The model in " + opened.folder() + " computed a value that is no number, although all its weights are finite: " + e.getMessage()
@@ -185,9 +226,9 @@ final class GenerateCommand implements Callable<Integer> {
             throw new BadInput("There are two prompts, one as an argument and one by --prompt-file. Give one of them.");
         }
         if (prompt == null && promptFile == null) {
-            throw new BadInput("There is no prompt. Give one: ./dhsa generate \"Once upon a time\", or --prompt-file FILE (- for standard input).");
+            throw new BadInput("There is no prompt. Give one: ./dhsa generate \"Once upon a time\", or --prompt-file FILE, or - to read standard input.");
         }
-        return PromptText.requireSome(promptFile == null ? prompt : PromptText.read(promptFile));
+        return PromptText.requireSome(promptFile != null ? PromptText.read(promptFile) : prompt.equals("-") ? PromptText.read(Path.of("-")) : prompt);
     }
 
     private void warnIfTooLong(int tokens, Gemma2Model opened, PrintWriter err) {
@@ -213,12 +254,22 @@ final class GenerateCommand implements Callable<Integer> {
                 DhsaConfig config = dhsa.resolve(setUp.config());
                 PredictorOptions.Source source = predictor.required(opened);
                 if (!json) {
-                    err.println("DHSA set-up: " + setUp.name() + ", chunks by " + source.description());
+                    err.println(describe(config, source, tokens));
                     err.flush();
                 }
                 yield source.mode(config, tokens);
             }
         };
+    }
+
+    /// What DHSA will do with this prompt, in one line.
+    private static String describe(DhsaConfig c, PredictorOptions.Source source, int tokens) {
+        String question = c.instructionTokens().isPresent() ? "the last " + c.instructionTokens().getAsInt() + " tokens of the prompt read everything; " : "";
+        String chunks = source.file().map(file -> "chunks by " + file.getFileName()).orElse(source.description() + ", no predictor");
+        String note = tokens <= c.budget() ? "\nThe prompt's " + tokens + " tokens fit the budget of " + c.budget() + " keys: nothing is left out of it. A smaller --budget or a longer prompt makes it sparse."
+                : "";
+        return "DHSA: " + c.blockSize() + " queries share a list of " + c.budget() + " keys; " + question + "new tokens read "
+                + (c.decode() == DhsaConfig.DecodeMode.DHSA ? c.decodeBudget() + " keys" : "everything") + "; " + chunks + "." + note;
     }
 
     private boolean sparseOptionGiven() {

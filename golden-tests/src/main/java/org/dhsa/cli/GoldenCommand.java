@@ -11,23 +11,20 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.ServiceLoader;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import java.util.regex.PatternSyntaxException;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.dhsa.backend.Availability;
 import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendProvider;
-import org.dhsa.bug.KnownBugs;
 import org.dhsa.golden.CaseResult;
-import org.dhsa.golden.Comparison;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.golden.GoldenRun;
+import org.dhsa.golden.JUnitReport;
 import org.dhsa.golden.Verdict;
 import org.dhsa.golden.port.ForeignProgram;
 import org.dhsa.golden.port.ForeignRun;
@@ -66,7 +63,9 @@ public final class GoldenCommand implements Callable<Integer> {
                 "",
                 "A case passes when every number is within the tolerance that the recording states and every list of keys is "
                         + "the recorded one. \"near-tie\" means that only keys of exactly equal score were exchanged. \"not-covered\" means that "
-                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed."},
+                        + "nothing was compared, because the family is unknown or the backend does not compute it; it never counts as passed.",
+                "",
+                "Of recordings of other selection methods only the reference computes the selection. Other backends attend over the recorded lists; the table says so."},
             exitCodeListHeading = "%nExit codes:%n",
             exitCodeList = {"0:everything that was compared agrees",
                 "1:a comparison failed, or nothing could be compared",
@@ -95,13 +94,19 @@ public final class GoldenCommand implements Callable<Integer> {
         @Option(names = "--name", paramLabel = "NAME", description = "what the program of --exec is called in the result file (default: the command)")
         private String name;
 
+        @Option(names = "--keep", paramLabel = "FOLDER", description = "of each case that --exec got wrong keep IN_DIR, OUT_FILE and what the program said, in FOLDER/<id of the case>")
+        private Path keep;
+
         @Option(names = "--filter", paramLabel = "GLOB", description = "only cases whose id, such as dhsa_mask/random_0, matches; a plain family name selects the family")
         private String filter;
 
         @Option(names = "--json", paramLabel = "FILE", description = "write the results to FILE too, schema dhsa-golden-result/1")
         private Path json;
 
-        @Option(names = {"-v", "--verbose"}, description = "show every comparison, not only the worst of each case")
+        @Option(names = "--junit", paramLabel = "FILE", description = "write the results to FILE too, as JUnit XML: a test for each case, skipped if it is not covered")
+        private Path junit;
+
+        @Option(names = {"-v", "--verbose"}, description = "show every comparison, not only the worst of each case, every failure and the cases that are not covered")
         private boolean verbose;
 
         @Spec
@@ -115,14 +120,18 @@ public final class GoldenCommand implements Callable<Integer> {
             try {
                 Predicate<String> selected = filter();
                 requireWritable(json);
+                requireWritable(junit);
                 if (exec != null) {
                     return runForeign(selected);
+                }
+                if (keep != null) {
+                    throw new Unusable("--keep goes with --exec: only a program of yours is given files");
                 }
                 BackendProvider provider = provider();
                 try (Backend backend = provider.open()) {
                     return run(backend, provider, selected);
                 }
-            } catch (GoldenFormatException | Unusable e) {
+            } catch (GoldenFormatException | Unusable | ForeignProgram.CannotStart e) {
                 err.println("dhsa: " + e.getMessage());
             } catch (IOException | UncheckedIOException e) {
                 err.println("dhsa: " + dir + " cannot be read: " + e.getMessage());
@@ -136,20 +145,25 @@ public final class GoldenCommand implements Callable<Integer> {
         private int run(Backend backend, BackendProvider provider, Predicate<String> selected) throws GoldenFormatException, IOException, Unusable {
             GoldenRun run = GoldenRun.of(dir, backend, selected, this::show);
             report(run);
-            if (json != null && whole(run)) {
+            if (whole(run)) {
                 writeJson(run, backend, provider);
+                writeJUnit(run, "dhsa-java, backend " + backend.name());
             }
             return run.exitCode();
         }
 
-        private int runForeign(Predicate<String> selected) throws GoldenFormatException, IOException, Unusable, InterruptedException {
+        private int runForeign(Predicate<String> selected) throws GoldenFormatException, IOException, Unusable, InterruptedException, ForeignProgram.CannotStart {
+            if (spec.commandLine().getParseResult().hasMatchedOption("--backend")) {
+                throw new Unusable("--exec checks a program of yours and --backend one of ours; name one of them");
+            }
             if (exec.isBlank() || timeout < 1) {
                 throw new Unusable("--exec needs a command and --timeout at least 1 second, they are \"" + exec + "\" and " + timeout);
             }
-            GoldenRun run = ForeignRun.of(dir, new ForeignProgram(exec, Duration.ofSeconds(timeout)), selected, this::show);
+            GoldenRun run = ForeignRun.of(dir, new ForeignProgram(exec, Duration.ofSeconds(timeout), Optional.ofNullable(keep)), selected, this::show);
             report(run);
-            if (json != null && whole(run)) {
+            if (whole(run)) {
                 writeJson(run, new GoldenRun.Implementation(name == null ? exec : name, "", "exec", ""));
+                writeJUnit(run, name == null ? exec : name);
             }
             return run.exitCode();
         }
@@ -157,7 +171,7 @@ public final class GoldenCommand implements Callable<Integer> {
         /// A result file without the cases that could not be read would say too much.
         private boolean whole(GoldenRun run) {
             if (!run.unusable().isEmpty()) {
-                spec.commandLine().getErr().println("dhsa: " + json + " is not written, because it would be incomplete");
+                Stream.of(json, junit).filter(Objects::nonNull).forEach(file -> spec.commandLine().getErr().println("dhsa: " + file + " is not written, because it would be incomplete"));
                 spec.commandLine().getErr().flush();
             }
             return run.unusable().isEmpty();
@@ -170,9 +184,11 @@ public final class GoldenCommand implements Callable<Integer> {
         private void show(CaseResult result) {
             PrintWriter out = spec.commandLine().getOut();
             clear(progress());
-            out.println(line(result));
+            if (verbose || result.verdict() != Verdict.NOT_COVERED) {
+                out.println(line(result));
+            }
             if (verbose) {
-                result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), detail(c))));
+                result.comparisons().forEach(c -> out.println("    " + String.format(Locale.ROOT, "%-11s %s", c.verdict().slug(), CheckReport.detail(c))));
             }
             out.flush();
             if (progress()) {
@@ -184,11 +200,7 @@ public final class GoldenCommand implements Callable<Integer> {
         private void report(GoldenRun run) {
             PrintWriter out = spec.commandLine().getOut();
             clear(progress());
-            stageTable(run, out);
-            levelTable(run, out);
-            divergences(run, out);
-            totals(run, out);
-            out.flush();
+            new CheckReport(run, out, verbose, filter == null && Files.isRegularFile(dir.resolve("manifest.json"))).print();
             run.unusable().forEach(message -> spec.commandLine().getErr().println("dhsa: " + message));
             spec.commandLine().getErr().flush();
         }
@@ -208,6 +220,9 @@ public final class GoldenCommand implements Callable<Integer> {
         }
 
         private void writeJson(GoldenRun run, GoldenRun.Implementation implementation) throws Unusable {
+            if (json == null) {
+                return;
+            }
             try {
                 run.writeJson(json, implementation);
             } catch (IOException e) {
@@ -215,78 +230,22 @@ public final class GoldenCommand implements Callable<Integer> {
             }
         }
 
+        private void writeJUnit(GoldenRun run, String checked) throws Unusable {
+            if (junit == null) {
+                return;
+            }
+            try {
+                FileOutput.write(junit.toAbsolutePath(), JUnitReport.of(run, checked));
+            } catch (IOException e) {
+                throw new Unusable("cannot write " + e.getMessage());
+            }
+        }
+
         private static String line(CaseResult result) {
             String worst = result.worst().filter(c -> c.budget() > 0 && Double.isFinite(c.maxAbs()))
                     .map(c -> String.format(Locale.ROOT, "   worst error %.1e of %.1e", c.maxAbs(), c.budget())).orElse("");
-            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst;
+            String what = result.verdict() == Verdict.NOT_COVERED ? "   " + result.message() : worst + (result.selectionNotCovered() ? "   selection not covered" : "");
             return String.format(Locale.ROOT, "%-11s %-32s %4d comparisons%s", result.verdict().slug(), result.id(), result.comparisons().size(), what);
-        }
-
-        private static void stageTable(GoldenRun run, PrintWriter out) {
-            out.println();
-            out.println(String.format(Locale.ROOT, "%-24s %6s %9s %6s %12s %9s  %s", "stage", "pass", "near-tie", "fail", "worst error", "allowed", "where"));
-            for (GoldenRun.StageSummary s : run.byStage().values()) {
-                out.println(String.format(Locale.ROOT, "%-24s %6d %9d %6d %12s %9s  %s", s.stage(), s.pass(), s.nearTie(), s.fail(),
-                        number(s.worstError()), s.budget() == 0 ? "exact" : number(s.budget()), s.worstError() == 0 ? "" : s.worstWhere()));
-            }
-        }
-
-        private static void levelTable(GoldenRun run, PrintWriter out) {
-            if (run.byLevel().isEmpty()) {
-                return;
-            }
-            out.println();
-            out.println(String.format(Locale.ROOT, "%-24s %6s %9s %6s %12s", "level", "pass", "near-tie", "fail", "not-covered"));
-            run.byLevel().forEach(l -> out.println(String.format(Locale.ROOT, "%-24s %6d %9d %6d %12d", l.level(), l.pass(), l.nearTie(), l.fail(), l.notCovered())));
-        }
-
-        private static void divergences(GoldenRun run, PrintWriter out) {
-            for (CaseResult result : run.cases()) {
-                if (result.verdict() == Verdict.FAIL || result.verdict() == Verdict.ERROR || result.verdict() == Verdict.NEAR_TIE) {
-                    out.println();
-                    out.println(result.id() + ": " + result.verdict().slug() + ", first divergence");
-                    result.firstDivergence().ifPresent(c -> out.println("  " + detail(c)));
-                    result.diagnosis().ifPresent(d -> out.println("  diagnosis: " + d.text().replace(System.lineSeparator(), System.lineSeparator() + "    ")));
-                }
-            }
-            Map<String, Long> bugs = run.cases().stream().flatMap(c -> c.bugs().size() == 1 ? c.bugs().stream() : Stream.empty())
-                    .collect(Collectors.groupingBy(b -> b, TreeMap::new, Collectors.counting()));
-            bugs.forEach((id, cases) -> KnownBugs.byId(id).ifPresent(bug -> {
-                out.println();
-                out.println("matches bug " + id + " in " + cases + (cases == 1 ? " case: " : " cases: ") + bug.title() + "; " + bug.remedy() + " (" + bug.docsLink() + ")");
-            }));
-        }
-
-        private static String detail(Comparison c) {
-            String where = c.where();
-            if (c.verdict() == Verdict.PASS) {
-                return where + ", worst error " + number(c.maxAbs()) + " of " + number(c.budget());
-            }
-            if (c.verdict() == Verdict.ERROR || c.worstIndex().isEmpty()) {
-                return where;
-            }
-            return where + System.lineSeparator() + "  at " + c.worstIndex() + ": expected " + c.expected() + ", actual " + c.actual() + ", error "
-                    + number(c.maxAbs()) + ", allowed " + number(c.budget());
-        }
-
-        private static String number(double value) {
-            if (value == Math.rint(value) && Math.abs(value) < 1e6) {
-                return Long.toString((long) value);
-            }
-            return Double.isFinite(value) ? String.format(Locale.ROOT, "%.1e", value) : Double.toString(value);
-        }
-
-        private static void totals(GoldenRun run, PrintWriter out) {
-            out.println();
-            out.println(run.cases().size() + " cases: " + run.count(Verdict.PASS) + " pass, " + run.count(Verdict.NEAR_TIE) + " near-tie, "
-                    + run.count(Verdict.FAIL) + " fail, " + run.count(Verdict.ERROR) + " error, " + run.count(Verdict.NOT_COVERED) + " not-covered; "
-                    + run.comparisons() + " comparisons"
-                    + (run.unusable().isEmpty() ? "" : "; " + run.unusable().size() + " more could not be checked")
-                    + (run.materials().isEmpty() ? "" : "; weights shared by cases: "
-                            + run.materials().stream().distinct().collect(Collectors.joining(", "))));
-            if (run.comparisons() == 0) {
-                out.println("Nothing was compared.");
-            }
         }
 
         /// By id; a word without a slash is a family.

@@ -12,6 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
@@ -20,6 +21,7 @@ import java.util.stream.Stream;
 import org.dhsa.backend.Backend;
 import org.dhsa.forward.AttentionMode;
 import org.dhsa.forward.Probe;
+import org.dhsa.golden.diff.BlindSpots;
 import org.dhsa.golden.diff.Export;
 import org.dhsa.golden.diff.ForwardTrace;
 import org.dhsa.golden.diff.TraceNode;
@@ -153,7 +155,8 @@ final class GoldenExportCommand implements Callable<Integer> {
             default -> throw new BadInput("--logits is last or all, was \"" + logits + "\".");
         };
         head.put("lastLogitsOnly", last);
-        Export export = new Export(folder, TraceSettings.of(opened.config(), model.embeddingScale, attention, ids.length, last), chosen);
+        ForwardTrace.Setting setting = TraceSettings.of(opened.config(), model.embeddingScale, attention, ids.length, last);
+        Export export = new Export(folder, setting, chosen);
         if (export.tensors() == 0) {
             throw new BadInput("--stages and --layers leave nothing to write. Stages of " + Choice.name(mode.name()) + " attention are meant; leave one of the options out.");
         }
@@ -179,20 +182,23 @@ final class GoldenExportCommand implements Callable<Integer> {
             export.storeWeights(byName);
         }
         export.finish(head, byName);
-        report(folder, export, store);
+        report(folder, export, store, BlindSpots.of(setting, OptionalInt.empty()));
     }
 
-    private void report(Path folder, Export export, boolean store) throws IOException {
+    private void report(Path folder, Export export, boolean store, List<String> blind) throws IOException {
         long size;
         try (Stream<Path> files = Files.list(folder)) {
             size = files.mapToLong(f -> f.toFile().length()).sum();
         }
         PrintWriter print = spec.commandLine().getOut();
         if (json) {
-            print.println(Json.pretty(Json.object().put("folder", out.toString()).put("tensors", export.tensors()).put("bytes", size).put("weightsStored", store)));
+            ObjectNode result = Json.object().put("folder", out.toString()).put("tensors", export.tensors()).put("bytes", size).put("weightsStored", store);
+            blind.forEach(result.putArray("cannotShow")::add);
+            print.println(Json.pretty(result));
         } else {
             print.println(out + ": " + export.tensors() + " tensors, " + String.format(java.util.Locale.ROOT, "%.1f MB", size / 1e6)
                     + (store ? ", weights included" : ", without weights: give --model to golden diff too"));
+            blind.forEach(spot -> print.println("It cannot show " + spot + "."));
         }
         print.flush();
     }

@@ -42,7 +42,7 @@ record Inspection(Map<Path, Long> files, Optional<String> config, Map<String, St
 
     static Inspection of(Path path) throws IOException, WeightsFormatException {
         String name = path.getFileName() == null ? "" : path.getFileName().toString();
-        return name.matches(".*\\.(pt|pth|bin)") ? torch(path) : safetensors(path);
+        return name.matches(".*\\.(pt|pth|bin|ckpt)") ? torch(path) : safetensors(path);
     }
 
     private static Inspection torch(Path path) throws IOException, WeightsFormatException {

@@ -60,7 +60,23 @@ public final class Main {
                 .setUsageHelpWidth(110)
                 .setAbbreviatedOptionsAllowed(false)
                 .setParameterExceptionHandler(Main::wrongUsage)
-                .setExecutionExceptionHandler(Main::failed);
+                .setExecutionExceptionHandler(Main::failed)
+                .setExecutionStrategy(Main::run);
+    }
+
+    /// Too little memory is an error of Java's, not an exception, and would end the program with a stack trace.
+    private static int run(ParseResult parsed) {
+        try {
+            return new CommandLine.RunLast().execute(parsed);
+        } catch (OutOfMemoryError e) {
+            if (Arrays.asList(parsed.originalArgs().toArray()).contains("--debug")) {
+                e.printStackTrace(parsed.commandSpec().commandLine().getErr());
+            }
+            PrintWriter err = parsed.commandSpec().commandLine().getErr();
+            err.println("dhsa: " + HeapLimit.EXCEEDED.formatted(""));
+            err.flush();
+            return BAD_INPUT;
+        }
     }
 
     private static int wrongUsage(ParameterException e, String[] args) {
@@ -71,6 +87,10 @@ public final class Main {
         err.println("What there is: ./" + command.getCommandSpec().qualifiedName() + " --help");
         err.flush();
         return BAD_INPUT;
+    }
+
+    private static boolean ranOutOfMemory(Throwable e) {
+        return e instanceof OutOfMemoryError || e.getCause() != null && ranOutOfMemory(e.getCause());
     }
 
     private static int failed(Exception e, CommandLine command, ParseResult parsed) {
@@ -86,6 +106,7 @@ public final class Main {
             case WeightsFormatException wrong -> wrong.getMessage();
             case OpenClException device -> device.getMessage();
             case IOException io -> "A file cannot be read or written: " + FileOutput.reason(io);
+            case Exception other when ranOutOfMemory(other) -> HeapLimit.EXCEEDED.formatted("");
             default -> "This should not have happened: " + e + ". Run it again with --debug and report what it says.";
         });
         err.flush();

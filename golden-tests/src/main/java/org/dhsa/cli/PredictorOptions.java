@@ -53,8 +53,9 @@ final class PredictorOptions {
     /// @throws BadInput if no predictor was given and the model folder has none
     Source required(Gemma2Model model) throws IOException, WeightsFormatException {
         return find(model).orElseThrow(() -> new BadInput("There is no boundary predictor for the model " + model.folder()
-                + ": the folder holds no " + BESIDE_THE_MODEL + ". Name one with --predictor FILE --predictor-heads 8 --predictor-window 4, "
-                + "or use chunks of equal length with --boundaries uniform:16."));
+                + ": the folder holds no " + BESIDE_THE_MODEL + ". DHSA cuts the prompt where a trained predictor says; nothing is guessed without one. Name one with "
+                + "--predictor FILE --predictor-heads 8 --predictor-window 4, or use chunks of equal length with --boundaries uniform:16, which is DHSA without "
+                + "its first stage (docs/your-weights.md#the-boundary-predictor)."));
     }
 
     /// As [#required], but chunks of this size where there is no predictor.

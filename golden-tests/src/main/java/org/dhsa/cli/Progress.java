@@ -17,7 +17,7 @@ public final class Progress implements AutoCloseable {
     private long lastPrinted;
     private int width;
 
-    private Progress(PrintWriter err, boolean shown) {
+    Progress(PrintWriter err, boolean shown) {
         this.err = err;
         this.shown = shown;
     }
@@ -25,6 +25,11 @@ public final class Progress implements AutoCloseable {
     /// @param quiet no line even on a terminal
     public static Progress on(PrintWriter err, boolean quiet) {
         return new Progress(err, !quiet && Terminal.isTerminal());
+    }
+
+    /// Whether somebody looks.
+    boolean isShown() {
+        return shown;
     }
 
     /// Something that is done step by step; several may run at once.
@@ -36,6 +41,7 @@ public final class Progress implements AutoCloseable {
     public final class Task {
         private final String name;
         private final long begun = System.nanoTime();
+        private boolean over;
 
         private Task(String name) {
             this.name = name;
@@ -54,16 +60,20 @@ public final class Progress implements AutoCloseable {
             report(name + ": " + what);
         }
 
+        /// From now on this task says nothing.
         public void done() {
             synchronized (Progress.this) {
+                over = true;
                 parts.remove(name);
             }
         }
 
         private void report(String text) {
             synchronized (Progress.this) {
-                parts.put(name, text);
-                print();
+                if (!over) {
+                    parts.put(name, text);
+                    print();
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ final class PromptText {
 
     private PromptText() {}
 
-    /// The text of a file, or of standard input for `-`, without its last line break (editors add one).
+    /// The text of a file, or of standard input for `-`, without a byte order mark and without its last line break (editors add both).
     static String read(Path file) throws IOException {
         boolean standardInput = file.toString().equals("-");
         if (!standardInput && !Files.exists(file)) {
@@ -23,9 +23,9 @@ final class PromptText {
         }
         byte[] bytes = standardInput ? System.in.readAllBytes() : Files.readAllBytes(file);
         try {
-            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString().replaceFirst("\\r?\\n\\z", "");
+            return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString().replaceFirst("\\A\uFEFF", "").replaceFirst("\\r?\\n\\z", "");
         } catch (CharacterCodingException e) {
-            throw new BadInput("--prompt-file: " + file + " is not UTF-8 text. Save it as UTF-8 and try again.", e);
+            throw new BadInput("--prompt-file: " + (standardInput ? "standard input" : file) + " is not UTF-8 text. Save it as UTF-8 and try again.", e);
         }
     }
 

@@ -24,6 +24,7 @@ public final class TextReport {
     }
 
     public void print() {
+        inShort();
         prompt();
         answers();
         chunks();
@@ -35,6 +36,17 @@ public final class TextReport {
         time();
         disclosure();
         out.flush();
+    }
+
+    /// For who has never heard of any of it.
+    private void inShort() {
+        heading("In short");
+        String tokens = "A text of " + Text.count(demo.prompt().ids().length) + " tokens";
+        AttentionCount sparse = demo.sparseRuns().getFirst().count();
+        out.println(wrap("  ", tokens + (demo.prompt().needle().isPresent() ? " hides one sentence, the needle, and ends with a question about it." : " ends with a question.")
+                + " Dense attention lets every token read all tokens before it. DHSA cuts the text into chunks where it changes, and lets a token read only the chunks that "
+                + "suit it best, and its neighbours: here " + Text.percent(sparse.globalPrompt().share()) + " of what dense attention reads in the layers that see the whole text (global), and "
+                + Text.percent(sparse.globalDecoded().share()) + " for each new token. Local layers see only the last " + demo.config().slidingWindow() + " tokens anyway."));
     }
 
     private void prompt() {
@@ -147,16 +159,17 @@ public final class TextReport {
 
     private void disclosure() {
         heading("To be said with these numbers");
-        demo.provenance().disclosure().forEach(sentence -> out.println(wrap(sentence)));
+        demo.provenance().disclosure().forEach(sentence -> out.println(wrap("  - ", sentence)));
     }
 
-    private static String wrap(String text) {
-        StringBuilder wrapped = new StringBuilder("  - ");
-        int column = 4;
+    /// @param start what stands before the first line; the others are indented as far
+    private static String wrap(String start, String text) {
+        StringBuilder wrapped = new StringBuilder(start);
+        int column = start.length();
         for (String word : text.split(" ")) {
             if (column + word.length() > WIDTH) {
-                wrapped.append("\n    ");
-                column = 4;
+                wrapped.append('\n').append(" ".repeat(start.length()));
+                column = start.length();
             }
             wrapped.append(word).append(' ');
             column += word.length() + 1;

@@ -45,6 +45,8 @@ final class CaseCheck {
     private String notCovered = "";
     private String note = "";
     private String prefix = "";
+    private String restReason = "";
+    private List<String> restNames = List.of();
 
     CaseCheck(GoldenCase golden, Backend backend) {
         this.golden = golden;
@@ -97,6 +99,14 @@ final class CaseCheck {
         if (golden.has(name)) {
             excused.put(name, reason);
         }
+    }
+
+    /// Every tensor that nothing looked at is left out for one reason, and so are the numbers of case.json.
+    void excuseRest(String reason) {
+        List<String> rest = new ArrayList<>(forgotten());
+        rest.forEach(name -> excused.put(name, reason));
+        restReason = reason;
+        restNames = rest;
     }
 
     /// Runs one stage. Inputs that contradict each other are the case's fault as long as nothing has gone wrong before;
@@ -223,7 +233,14 @@ final class CaseCheck {
             verdict = verdict.worse(Verdict.NOT_COVERED);
             message.add("no comparison exists for " + String.join(", ", forgotten));
         }
-        excused.forEach((name, reason) -> message.add("not compared: " + name + ", " + reason));
+        if (!restReason.isEmpty()) {
+            message.add("not compared: " + String.join(", ", restNames) + (restNames.isEmpty() ? "" : " and ") + "the numbers of case.json, " + restReason);
+        }
+        excused.forEach((name, reason) -> {
+            if (!restNames.contains(name)) {
+                message.add("not compared: " + name + ", " + reason);
+            }
+        });
         return new CaseResult(golden.id(), golden.family(), verdict, comparisons, String.join("; ", message));
     }
 }

@@ -10,6 +10,9 @@ import org.dhsa.bug.Diagnosis;
 /// @param diagnosis which known mistake a failing vector looks like; empty for what does not fail, and for recordings
 public record CaseResult(String id, String family, Verdict verdict, List<Comparison> comparisons, String message, Optional<Diagnosis> diagnosis) {
 
+    /// What the message of a case says of which a backend attended over the recorded lists and did not choose them.
+    public static final String SELECTION_NOT_COVERED = "this part of the selection is FP64 code that all backends share; --backend reference compares it";
+
     public CaseResult {
         comparisons = List.copyOf(comparisons);
     }
@@ -21,6 +24,11 @@ public record CaseResult(String id, String family, Verdict verdict, List<Compari
     /// Ids of the known mistakes that explain a failure; empty for none.
     public List<String> bugs() {
         return diagnosis.map(Diagnosis::ids).orElse(List.of());
+    }
+
+    /// True where a backend attended over recorded lists without choosing them all by itself.
+    public boolean selectionNotCovered() {
+        return message.contains(SELECTION_NOT_COVERED);
     }
 
     /// The first comparison, in the order of the computation, that did not agree exactly enough. A near tie counts: what

@@ -74,6 +74,17 @@ final class FlexPrefillCheck extends SelectionRecordingCheck {
         total(check, NAME, 0, length);
     }
 
+    /// What a backend computes of it: the last rows as the means of blocks have them.
+    static void estimated(CaseCheck check) throws GoldenFormatException {
+        GoldenCase golden = check.golden();
+        LayerState layer = layer(check, query(check), golden.booleanOf("gqa_interleave") ? interleaved(key(check), golden.intOf("H")) : key(check));
+        AttentionWeights weights = new AttentionWeights(layer.query(), layer.key(), layer.rule());
+        int block = golden.intOf("block_size");
+        double[][] rows = check.call(NAME, Probe.NO_LAYER, "estimated_last_row", () -> IntStream.range(0, layer.heads())
+                .mapToObj(h -> FlexPrefillPolicy.view(layer, weights, h, block).estimated()).toArray(double[][]::new));
+        matrix(check, "estimated_last_row", "chunks", Arrays.stream(rows));
+    }
+
     /// Kept blocks of lines; 0 is both a block that is always kept and the padding.
     private static void lines(CaseCheck check, String tensor, int[][] actual) throws GoldenFormatException {
         int[][] recorded = Arrays.stream(rows(check.golden().tensor(tensor), -1)).map(row -> Arrays.stream(row).sorted().distinct().toArray()).toArray(int[][]::new);
@@ -87,7 +98,7 @@ final class FlexPrefillCheck extends SelectionRecordingCheck {
     }
 
     /// A key head for every query head: query head h reads key head h mod kvHeads.
-    private static DoubleTensor interleaved(DoubleTensor key, int heads) {
+    static DoubleTensor interleaved(DoubleTensor key, int heads) {
         int kvHeads = key.shape().extent("kvHeads");
         int size = key.data().length / kvHeads;
         double[] repeated = new double[heads * size];

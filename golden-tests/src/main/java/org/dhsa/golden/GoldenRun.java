@@ -52,16 +52,19 @@ public final class GoldenRun {
     private final Backend backend;
     /// Version of the vectors, "recordings" for recordings.
     private final String vectors;
-    /// Level of each case that has one, by id.
-    private final Map<String, String> levels;
+    /// Level and profile of each case that has them, by id.
+    private final Map<String, Place> places;
+
+    /// Where a published case stands.
+    public record Place(String level, String profile) {}
 
     /// Cases of one conformance level.
     public record LevelSummary(String level, int pass, int nearTie, int fail, int notCovered) {}
 
     private GoldenRun(List<CaseResult> cases, List<String> materials, List<GoldenFormatException> unusable, Backend backend,
-                      String vectors, Map<String, String> levels) {
+                      String vectors, Map<String, Place> places) {
         this.vectors = vectors;
-        this.levels = Map.copyOf(levels);
+        this.places = Map.copyOf(places);
         this.cases = List.copyOf(cases);
         this.materials = List.copyOf(materials);
         this.unusable = unusable.stream().map(Throwable::getMessage).toList();
@@ -110,9 +113,9 @@ public final class GoldenRun {
     /// Results that somebody else found: those of a program outside this JVM.
     ///
     /// @param vectors version of the vectors, for the result file
-    /// @param levels  level of each case, by id
-    public static GoldenRun ofResults(List<CaseResult> results, List<GoldenFormatException> unusable, String vectors, Map<String, String> levels) {
-        return new GoldenRun(results, List.of(), unusable, null, vectors, levels);
+    /// @param places  level and profile of each case, by id
+    public static GoldenRun ofResults(List<CaseResult> results, List<GoldenFormatException> unusable, String vectors, Map<String, Place> places) {
+        return new GoldenRun(results, List.of(), unusable, null, vectors, places);
     }
 
     /// A tree of published vectors. Its manifest, if it has one, must be right.
@@ -120,7 +123,7 @@ public final class GoldenRun {
                                      List<GoldenFormatException> unusable) throws GoldenFormatException, IOException {
         unusable.addAll(VectorTree.verify(tree));
         List<CaseResult> results = new ArrayList<>();
-        Map<String, String> levels = new HashMap<>();
+        Map<String, Place> places = new HashMap<>();
         CaseDiagnosis diagnosis = new CaseDiagnosis();
         List<Path> folders = caseFolders(tree);
         for (Path folder : folders) {
@@ -132,7 +135,7 @@ public final class GoldenRun {
                     VectorCase golden = VectorCase.read(folder);
                     CaseResult result = VectorCheck.check(golden, backend, diagnosis);
                     results.add(result);
-                    levels.put(golden.id(), golden.level());
+                    places.put(golden.id(), new Place(golden.level(), golden.profile()));
                     onCase.accept(result);
                 }
             } catch (GoldenFormatException e) {
@@ -143,7 +146,7 @@ public final class GoldenRun {
             throw unusable.isEmpty() ? new GoldenFormatException(tree, "none of its " + folders.size() + " cases passes the filter",
                     "an id is family/stage/case, such as gemma2/rms-norm/toy") : unusable.getFirst();
         }
-        return new GoldenRun(results, List.of(), unusable, backend, VectorTree.version(tree), levels);
+        return new GoldenRun(results, List.of(), unusable, backend, VectorTree.version(tree), places);
     }
 
     /// Every case under a folder, by id.
@@ -294,12 +297,17 @@ public final class GoldenRun {
         return worst == null ? Optional.empty() : Optional.of(new StageSummary(stage, pass, nearTie, fail, worst.maxAbs(), worst.budget(), where));
     }
 
+    /// Both empty for a recording.
+    public Place place(CaseResult result) {
+        return places.getOrDefault(result.id(), new Place("", ""));
+    }
+
     /// By conformance level, L0 first; empty for recordings, which have none.
     public List<LevelSummary> byLevel() {
         List<LevelSummary> summaries = new ArrayList<>();
-        for (String level : new TreeSet<>(levels.values())) {
+        for (String level : new TreeSet<>(places.values().stream().map(Place::level).toList())) {
             Map<Verdict, Integer> counts = new EnumMap<>(Verdict.class);
-            cases.stream().filter(c -> level.equals(levels.get(c.id()))).forEach(c -> counts.merge(c.verdict(), 1, Integer::sum));
+            cases.stream().filter(c -> level.equals(place(c).level())).forEach(c -> counts.merge(c.verdict(), 1, Integer::sum));
             summaries.add(new LevelSummary(level, counts.getOrDefault(Verdict.PASS, 0), counts.getOrDefault(Verdict.NEAR_TIE, 0),
                     counts.getOrDefault(Verdict.FAIL, 0) + counts.getOrDefault(Verdict.ERROR, 0), counts.getOrDefault(Verdict.NOT_COVERED, 0)));
         }

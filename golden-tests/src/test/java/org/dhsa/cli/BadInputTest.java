@@ -6,11 +6,16 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.OptionalDouble;
+import org.dhsa.backend.BackendOptions;
+import org.dhsa.model.Gemma2Config;
 import org.dhsa.weights.SafetensorsWriter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine.Command;
 
 /// What cannot be used is refused with exit code 2, one paragraph that says where and what to do, and no file left behind.
 class BadInputTest {
@@ -27,6 +32,49 @@ class BadInputTest {
     @Test
     void aFolderThatIsNotThere() throws IOException {
         refused(generate("--model", folder.resolve("nowhere").toString()), "nowhere", "there is no such folder");
+    }
+
+    /// What people type and hold instead of a model folder.
+    @Test
+    void aModelThatIsNoFolderOfHuggingFace() throws IOException {
+        refused(generate("--model", "google/gemma-2-2b-it"), "there is no such folder", "hf download google/gemma-2-2b-it");
+        Path gguf = Files.writeString(folder.resolve("gemma.gguf"), "GGUF");
+        refused(generate("--model", gguf.toString()), "gemma.gguf", "is a file", "*.safetensors", "other formats are not read");
+        refused(generate("--model", folder.toString()), "config.json", "gemma.gguf is another format");
+    }
+
+    @Test
+    void theCacheFolderOfADownload() throws IOException {
+        Path snapshot = Cli.copyOfTinyModel(Files.createDirectories(folder.resolve("snapshots/abc")));
+        refused(generate("--model", folder.toString()), "config.json", "Do you mean " + snapshot + "?");
+    }
+
+    @Test
+    void aPointerInsteadOfAFile() throws IOException {
+        String pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4988025760\n";
+        Files.writeString(Cli.copyOfTinyModel(folder).resolve("model.safetensors"), pointer);
+        refused(generate("--model", folder.toString()), "model.safetensors", "only a pointer of Git LFS", "git lfs pull");
+        Files.writeString(Cli.copyOfTinyModel(folder).resolve("tokenizer.model"), pointer);
+        refused(generate("--model", folder.toString()), "tokenizer.model", "only a pointer of Git LFS");
+    }
+
+    @Test
+    void tooLittleMemoryIsSaidWithWhatToDo() {
+        Cli.Result result = Cli.run(Main.commandLine().addSubcommand(new Hungry()), "hungry");
+        assertThat(result.code()).isEqualTo(2);
+        assertThat(result.err()).startsWith("dhsa: There is not enough memory: Java may use ").contains("DHSA_JAVA_OPTS=-Xmx").doesNotContain("\tat ", "%s");
+        // 13 global layers keep 8192 rows, 13 local ones 4096; a row is 2 * 4 * 256 values of 2 bytes
+        Gemma2Config gemma2b = new Gemma2Config(256000, 2304, 9216, 26, 8, 4, 256, 8192, 1e-6, 10000, 4096, 256, OptionalDouble.of(50), OptionalDouble.of(30), 2, List.of(1), 0);
+        assertThat(HeapLimit.cacheBytes(gemma2b, 8192, BackendOptions.KvType.BF16)).isEqualTo(13 * (8192 + 4096) * 4096L);
+        assertThat(HeapLimit.exceeded(gemma2b, 8192, BackendOptions.KvType.F32)).contains("8192 tokens alone take 1.3 GB", "--kv bf16").doesNotContain("%s");
+    }
+
+    @Command(name = "hungry")
+    private static final class Hungry implements Runnable {
+        @Override
+        public void run() {
+            throw new OutOfMemoryError("Java heap space");
+        }
     }
 
     @Test

@@ -27,9 +27,13 @@ final class Cli {
     private Cli() {}
 
     static Result run(String... args) {
+        return run(Main.commandLine(), args);
+    }
+
+    static Result run(CommandLine commandLine, String... args) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
-        CommandLine commandLine = Main.commandLine().setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
+        commandLine.setOut(new PrintWriter(out)).setErr(new PrintWriter(err));
         int code = commandLine.execute(args);
         return new Result(code, out.toString(), err.toString());
     }

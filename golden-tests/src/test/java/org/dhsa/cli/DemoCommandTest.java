@@ -22,7 +22,7 @@ class DemoCommandTest {
     @Test
     void tellsEverythingOnTheTerminal() throws IOException {
         Cli.Result result = Cli.run("demo", "--sample", "3", "--no-goldens", "--out", folder.toString());
-        assertThat(result.out()).contains("Answers", "88057.", "correct", "Chunks", "boundary_predictor.safetensors", "Query-key pairs read",
+        assertThat(result.out()).contains("In short", "hides one sentence, the needle,", "Answers", "88057.", "correct", "Chunks", "boundary_predictor.safetensors", "Query-key pairs read",
                 "prompt, global layers", "Where the needle ranks", "differ from dense by at most", "Time", "chunk retrieval loss", "trained by this project",
                 folder.resolve("demo.html").toString()).doesNotContain("\u001b");
         assertThat(result.code()).isZero();

@@ -19,6 +19,8 @@ class GoldenCommandTest {
 
     private static final Path RECORDINGS = Path.of(System.getProperty("dhsa.root", ".")).resolve("golden-tests/recordings");
 
+    private static final Path VECTORS = RECORDINGS.resolveSibling("golden/v1");
+
     @TempDir
     private Path temp;
     private final StringWriter out = new StringWriter();
@@ -125,6 +127,34 @@ class GoldenCommandTest {
         Path json = Files.writeString(temp.resolve("result.json"), "old");
         assertThat(run("check", temp.resolve("nowhere"), "--json", json)).isEqualTo(2);
         assertThat(json).hasContent("old");
+    }
+
+    /// Three stages: one is not covered, one wrong and low on the ladder, one wrong and high on it, though its name comes first.
+    @Test
+    void failuresComeInTheOrderOfTheLadderAndTheLowestIsWhereToStart() throws IOException {
+        Path junit = temp.resolve("junit.xml");
+        String program = "f() { grep -q lm-head \"$1/case.json\" && exit 3; echo \"<broken> & so on\" >&2; exit 1; }; f";
+        int code = run("check", VECTORS, "--filter", "{dhsa/upsampling,gemma2/residual-add,gemma2/lm-head}/*", "--exec", program, "--name", "mine", "--junit", junit);
+        assertThat(code).isEqualTo(1);
+        String said = out.toString();
+        assertThat(said).containsSubsequence("gemma2/residual-add/", ": error", "and 3 more of gemma2/residual-add; -v shows them", "dhsa/upsampling/", ": error",
+                "Start with gemma2/residual-add (L0): 6 of its 6 cases are wrong; the other 12 may only follow from it", "alone: --filter \"gemma2/residual-add/*\"");
+        assertThat(said).contains("  L0 lm-head 13").contains("because the program does not cover it (exit code 3)").doesNotContain("not-covered gemma2/lm-head").doesNotContain("complete");
+        assertThat(junit).content().contains("<testsuites name=\"mine\" tests=\"31\" failures=\"0\" errors=\"18\" skipped=\"13\">")
+                .contains("<testcase classname=\"gemma2.residual-add\" name=\"").contains("<error message=\"the program ended with exit code 1; it said: &lt;broken&gt; &amp; so on\">").contains("<skipped message=\"not covered: ");
+        try (Stream<Path> left = Files.list(temp)) {
+            assertThat(left).as("no unfinished file is left").containsExactly(junit);
+        }
+    }
+
+    @Test
+    void optionsThatDoNotGoTogetherAreRefused() {
+        assertThat(run("check", VECTORS, "--exec", "true", "--backend", "reference")).isEqualTo(2);
+        assertThat(err.toString()).contains("name one of them");
+        assertThat(run("check", VECTORS, "--keep", temp.resolve("kept"))).isEqualTo(2);
+        assertThat(err.toString()).contains("--keep goes with --exec");
+        assertThat(run("check", VECTORS, "--exec", "no-such-program-here")).isEqualTo(2);
+        assertThat(err.toString()).contains("cannot be started");
     }
 
     @Test

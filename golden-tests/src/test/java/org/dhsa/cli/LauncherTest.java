@@ -114,7 +114,7 @@ class LauncherTest {
         assertThat(result.err()).isEmpty();
         assertThat(result.code()).isZero();
         // large pages are asked for only where the system grants them
-        assertThat(result.out().lines().filter(l -> !l.equals("-XX:+UseTransparentHugePages"))).containsExactly("--some-flag", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
+        assertThat(result.out().lines().filter(l -> !l.equals("-XX:+UseTransparentHugePages"))).containsExactly("--some-flag", "-XX:MaxRAMPercentage=50", "-Dstdout.encoding=UTF-8", "-Dstderr.encoding=UTF-8",
                 "-Ddhsa.root=" + checkout.toRealPath(), "-cp",
                 checkout.toRealPath().resolve("golden-tests/target/classes") + ":" + checkout.toRealPath().resolve("golden-tests/target/lib") + "/*",
                 "org.dhsa.cli.Main", "generate", "two words");

@@ -2,6 +2,7 @@ package org.dhsa.golden;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -17,6 +18,7 @@ import org.dhsa.backend.Backend;
 import org.dhsa.backend.BackendProvider;
 import org.dhsa.optimized.OptimizedBackend;
 import org.dhsa.reference.ReferenceBackend;
+import org.dhsa.stage.Stage;
 import org.junit.jupiter.api.DynamicContainer;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -56,10 +58,26 @@ class GoldenMatrixTest {
             System.out.println("golden matrix, " + name + ": " + counts + "; near ties: " + results.stream()
                     .flatMap(r -> r.comparisons().stream().filter(c -> c.verdict() == Verdict.NEAR_TIE).map(c -> r.id() + " " + c.where())).toList());
             return Stream.concat(
-                    Stream.of(DynamicTest.dynamicTest("families left to the reference / " + name, () -> assertThat(results.stream()
+                    Stream.of(listsOfOtherMethods(name, backend), DynamicTest.dynamicTest("families left to the reference / " + name, () -> assertThat(results.stream()
                             .filter(GoldenMatrixTest::leftToTheReference).map(CaseResult::family).collect(Collectors.toSet())).isEqualTo(REFERENCE_ONLY))),
                     results.stream().filter(r -> !leftToTheReference(r)).flatMap(result -> stages(result, name)));
+        } catch (GoldenFormatException | IOException e) {
+            throw new AssertionError(e);
         }
+    }
+
+    /// Recordings of other methods: attention over every recorded list, and what the backend's stages compute of a selection. Nothing else may count as passed.
+    private static DynamicTest listsOfOtherMethods(String name, Backend backend) throws GoldenFormatException, IOException {
+        List<CaseResult> results = PolicyRecordingsTest.kinds().stream().map(golden -> Recordings.check(golden, backend).result()).toList();
+        return DynamicTest.dynamicTest("attention over the lists of other methods / " + name, () -> {
+            assertThat(results.stream().filter(r -> r.verdict() == Verdict.NOT_COVERED).map(CaseResult::id)).as("no queries and keys are recorded").containsExactlyInAnyOrder(
+                    "icml_masks/budget_rule", "icml_masks/limits", "seerattention_decode/budget6", "seerattention_decode/thr05");
+            assertThat(results).filteredOn(r -> r.verdict() != Verdict.NOT_COVERED).hasSizeGreaterThan(30).allSatisfy(r -> {
+                assertThat(r.verdict()).as("%s", r).isEqualTo(Verdict.PASS);
+                assertThat(r.comparisons()).as(r.id()).anyMatch(c -> c.stage().equals(Stage.SPARSE_ATTENTION.slug()));
+                assertThat(r.selectionNotCovered()).as(r.id()).isEqualTo(!Set.of("xattention", "minference_block_sparse").contains(r.family()));
+            });
+        });
     }
 
     /// No case of these families asks for a stage of a backend; that a fast backend leaves out anything else is a failure.

@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.dhsa.backend.Backend;
 import org.dhsa.reference.ReferenceBackend;
+import org.dhsa.stage.KeySelection;
+import org.dhsa.stage.KeySelection.BlockSelection;
+import org.dhsa.stage.SparseAttention;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -30,8 +35,21 @@ class PolicyRecordingsTest {
             Map.entry("seerattention_prefill", 4),
             Map.entry("seerattention_decode", 2)));
 
-    private static List<GoldenCase> cases() throws GoldenFormatException, IOException {
-        return GoldenRun.find(DIR);
+    private static List<GoldenCase> all;
+
+    /// Read once.
+    static synchronized List<GoldenCase> cases() throws GoldenFormatException, IOException {
+        if (all == null) {
+            all = GoldenRun.find(DIR);
+        }
+        return all;
+    }
+
+    /// One case of every kind: of those whose names begin alike the first.
+    static List<GoldenCase> kinds() throws GoldenFormatException, IOException {
+        Map<String, GoldenCase> first = new TreeMap<>();
+        cases().forEach(c -> first.putIfAbsent(c.id().replaceFirst("(/[^_]*)_.*", "$1"), c));
+        return List.copyOf(first.values());
     }
 
     @TestFactory
@@ -64,5 +82,24 @@ class PolicyRecordingsTest {
                 }
             }
         }
+    }
+
+    /// A backend that reads one key too few of every list with more than one is wrong in every case that holds lists.
+    @Test
+    void aListThatIsNotReadToItsEndIsNoticed() throws GoldenFormatException, IOException {
+        Backend hasty = new DelegatingBackend() {
+            @Override
+            public SparseAttention sparseAttention() {
+                return in -> super.sparseAttention().apply(new SparseAttention.Input(in.query(), in.key(), in.value(), new KeySelection(in.selection().queryBlocks(),
+                        in.selection().blocks().stream().map(PolicyRecordingsTest::withoutLast).toList()), in.rule()));
+            }
+        };
+        List<CaseResult> results = kinds().stream().map(c -> Recordings.check(c, hasty).result()).toList();
+        assertThat(results).filteredOn(r -> r.verdict() != Verdict.NOT_COVERED).hasSizeGreaterThan(30).allSatisfy(r -> assertThat(r.verdict()).as("%s", r).isEqualTo(Verdict.FAIL));
+    }
+
+    private static BlockSelection withoutLast(BlockSelection list) {
+        int[] keys = Arrays.copyOf(list.keys(), Math.max(Math.min(1, list.keys().length), list.keys().length - 1));
+        return new BlockSelection(keys, keys.length, 0, Double.NaN, Double.POSITIVE_INFINITY, 0, new int[0]);
     }
 }

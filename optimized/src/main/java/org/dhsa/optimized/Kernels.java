@@ -17,7 +17,7 @@ interface Kernels {
     /// Rows of a GEMM tile, keys of a score tile, channels of a value tile.
     int rows();
 
-    /// Columns of a GEMM tile, queries of an attention tile.
+    /// Columns of a GEMM tile, queries of an attention tile; at most 32.
     int columns();
 
     /// `C = A B` or `C += A B` for one tile.
@@ -65,11 +65,10 @@ interface Kernels {
     ///
     ///     p = exp(cap · tanh(scale · s / cap))      0 where masked
     ///
-    /// @param s         `[count][columns]`, overwritten with p
-    /// @param keys      position of each key; read only if `bounds` is given
-    /// @param bounds    `[2][columns]`: first and last position that each query sees, or null when all see all
-    /// @param sums      `[columns]`, accumulated into
-    void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums);
+    /// @param s       `[count][columns]`, overwritten with p
+    /// @param members for key n the word `members[firstKey + n]`: bit j is set where query j reads it; null when all read all
+    /// @param sums    `[columns]`, accumulated into
+    void capExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums);
 
     /// Scores to softmax weights below a running maximum (no cap, or a large one).
     ///
@@ -77,7 +76,7 @@ interface Kernels {
     ///
     /// @param maxima  `[columns]`, overwritten with m'
     /// @param rescale `[columns]`, overwritten with r, by which earlier results must be multiplied
-    void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
+    void onlineExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums,
                    float[] maxima, float[] rescale);
 
     /// Weighted values: `out[d][query] += Σ_key p[key][query] · values[offsets[first + key] + d]` for `d0 <= d < d1`.

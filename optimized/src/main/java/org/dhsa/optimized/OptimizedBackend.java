@@ -47,26 +47,26 @@ public final class OptimizedBackend implements Backend {
 
     /// @param threads threads that share the work; results are the same bits for every number
     public OptimizedBackend(int threads) {
-        this(KernelChoice.best(), threads, false);
+        this(KernelChoice.best(), threads, false, true);
     }
 
     public OptimizedBackend(BackendOptions options) {
         this(KernelChoice.best(), options.threads().orElse(Runtime.getRuntime().availableProcessors()),
-                options.kv() == BackendOptions.KvType.BF16);
+                options.kv() == BackendOptions.KvType.BF16, true);
     }
 
-    OptimizedBackend(Kernels kernels, int threads, boolean bf16Cache) {
+    private OptimizedBackend(Kernels kernels, int threads, boolean bf16Cache, boolean joinedLists) {
         this.kernels = kernels;
         this.bf16Cache = bf16Cache;
         this.workers = new Workers(threads);
         this.gemm = new Gemm(kernels, workers);
-        this.attention = new TiledAttention(kernels, workers);
+        this.attention = new TiledAttention(kernels, workers, joinedLists);
         this.feedForward = new OptimizedFeedForward(gemm, kernels, workers);
     }
 
-    /// The scalar twin: the honest FP32 baseline of the goldens.
+    /// The scalar twin: the honest FP32 baseline of the goldens. Attention reads every list by itself, as a plain port would.
     public static OptimizedBackend scalar(int threads) {
-        return new OptimizedBackend(new ScalarKernels(), threads, false);
+        return new OptimizedBackend(new ScalarKernels(), threads, false, false);
     }
 
     /// For people: `Vector API, 512 bit, 2 threads`.

@@ -107,10 +107,10 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+    public void capExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums) {
         for (int n = 0; n < count; n++) {
             for (int j = 0; j < COLUMNS; j++) {
-                float p = visible(keys, firstKey + n, bounds, j) ? (float) Math.exp(capped(s[n * COLUMNS + j] * scale, cap)) : 0;
+                float p = reads(members, firstKey + n, j) ? (float) Math.exp(capped(s[n * COLUMNS + j] * scale, cap)) : 0;
                 s[n * COLUMNS + j] = p;
                 sums[j] += p;
             }
@@ -118,12 +118,12 @@ final class ScalarKernels implements Kernels {
     }
 
     @Override
-    public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
+    public void onlineExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums,
                           float[] maxima, float[] rescale) {
         for (int j = 0; j < COLUMNS; j++) {
             float max = maxima[j];
             for (int n = 0; n < count; n++) {
-                float x = visible(keys, firstKey + n, bounds, j) ? capped(s[n * COLUMNS + j] * scale, cap) : Float.NEGATIVE_INFINITY;
+                float x = reads(members, firstKey + n, j) ? capped(s[n * COLUMNS + j] * scale, cap) : Float.NEGATIVE_INFINITY;
                 s[n * COLUMNS + j] = x;
                 max = Math.max(max, x);
             }
@@ -139,8 +139,8 @@ final class ScalarKernels implements Kernels {
         }
     }
 
-    private static boolean visible(int[] keys, int key, float[] bounds, int query) {
-        return bounds == null || (keys[key] >= bounds[query] && keys[key] <= bounds[COLUMNS + query]);
+    private static boolean reads(int[] members, int key, int query) {
+        return members == null || (members[key] >>> query & 1) == 1;
     }
 
     private static float capped(float x, float cap) {

@@ -7,14 +7,13 @@ import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 import org.dhsa.stage.AttentionRule;
 import org.dhsa.stage.KeySelection;
-import org.dhsa.stage.QueryBlocks;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
 /// Dense and sparse attention with one set of loops.
 ///
-/// A task is one KV head and a run of queries that read the same keys, for all query heads of the group: up to eight tiles
-/// of `columns()` queries, one query per lane. Keys come in blocks of 180. A block is brought into the cache once and
+/// A task is one KV head and a run of queries that are read together ([RowRuns]), for all query heads of the group: up to
+/// eight tiles of `columns()` queries, one query per lane. Keys come in blocks of 180. A block is brought into the cache once and
 /// serves every tile of the task: its values are packed into row panels, its keys are broadcast operands addressed
 /// through a table of row offsets, so a list of scattered keys costs what a run of adjoining keys costs. Scores of a block
 /// and a tile go to a small buffer, become softmax weights there, and are at once the panel that weights the values. No
@@ -32,35 +31,29 @@ final class TiledAttention {
 
     private final Kernels kernels;
     private final Workers workers;
+    private final boolean joinedLists;
     private Scratch[] scratch = new Scratch[0];
 
-    TiledAttention(Kernels kernels, Workers workers) {
+    /// @param joinedLists whether rows with lists of their own share tiles; if not, every list is read by itself, in its order
+    TiledAttention(Kernels kernels, Workers workers, boolean joinedLists) {
         this.kernels = kernels;
         this.workers = workers;
+        this.joinedLists = joinedLists;
     }
 
     record Result(FloatTensor context, long pairsRead) {}
 
-    /// Adjoining query rows that read the same keys: all visible ones, or those of a list.
-    private record Rows(int from, int to, int[] list) {}
-
     Result dense(FloatTensor query, Tensor key, Tensor value, AttentionRule rule) {
-        List<Rows> rows = new ArrayList<>();
-        addRuns(rows, 0, query.shape().extent("queryLen"), null, groups(query, key));
-        return attend(query, key, value, rule, rows);
+        int queryLen = query.shape().extent("queryLen");
+        int keyLen = key.shape().extent("keyLen");
+        return attend(query, key, value, rule, new RowRuns(rule, queryLen, keyLen, kernels.columns(), longestRun(query, key)).dense());
     }
 
     Result sparse(FloatTensor query, Tensor key, Tensor value, KeySelection selection, AttentionRule rule) {
-        List<Rows> rows = new ArrayList<>();
-        int start = rule.queryStart();
-        int end = start + query.shape().extent("queryLen");
-        int groups = groups(query, key);
-        for (int b = 0; b < selection.blocks().size(); b++) {
-            QueryBlocks.Block block = selection.queryBlocks().blocks().get(b);
-            addRuns(rows, Math.max(start, block.start()) - start, Math.min(end, block.end()) - start, selection.blocks().get(b).keys(), groups);
-        }
-        addRuns(rows, Math.max(start, selection.queryBlocks().denseFrom()) - start, end - start, null, groups);
-        return attend(query, key, value, rule, rows);
+        int queryLen = query.shape().extent("queryLen");
+        int keyLen = key.shape().extent("keyLen");
+        RowRuns runs = new RowRuns(rule, queryLen, keyLen, kernels.columns(), longestRun(query, key));
+        return attend(query, key, value, rule, joinedLists ? runs.joined(selection, workers) : runs.apart(selection));
     }
 
     /// Query heads that share one KV head.
@@ -68,14 +61,11 @@ final class TiledAttention {
         return query.shape().extent("heads") / key.shape().extent("kvHeads");
     }
 
-    private void addRuns(List<Rows> rows, int from, int to, int[] list, int groups) {
-        int step = Math.max(1, TILES_PER_TASK / groups) * kernels.columns();
-        for (int at = from; at < to; at += step) {
-            rows.add(new Rows(at, Math.min(to, at + step), list));
-        }
+    private int longestRun(Tensor query, Tensor key) {
+        return Math.max(1, TILES_PER_TASK / groups(query, key)) * kernels.columns();
     }
 
-    private Result attend(FloatTensor query, Tensor key, Tensor value, AttentionRule rule, List<Rows> runs) {
+    private Result attend(FloatTensor query, Tensor key, Tensor value, AttentionRule rule, List<RowRuns.Run> runs) {
         int heads = query.shape().extent("heads");
         int kvHeads = key.shape().extent("kvHeads");
         int headDim = query.shape().extent("headDim");
@@ -89,30 +79,43 @@ final class TiledAttention {
         FloatTensor context = FloatTensor.zeros(Shape.of("heads", heads, "queryLen", query.shape().extent("queryLen"), "headDim", headDim));
         KeyRows keys = KeyRows.of(key);
         KeyRows values = KeyRows.of(value);
+        int keyLen = key.shape().extent("keyLen");
         if (query.shape().extent("queryLen") == 1) {
-            return singleQuery(query, keys, values, key.shape(), rule, runs.getFirst().list, context);
+            return singleQuery(query, keys, values, kvHeads, keyLen, rule, runs.getFirst().list(), context);
         }
         long[] pairs = new long[runs.size()];
         // Later runs read more keys, so they go first: no thread is left alone with the longest.
         workers.run(kvHeads * runs.size(), (task, worker) -> {
-            int run = runs.size() - 1 - task / kvHeads;
+            int number = runs.size() - 1 - task / kvHeads;
+            RowRuns.Run run = runs.get(number);
             int kvHead = task % kvHeads;
             Scratch s = scratch[worker];
-            List<Tile> tiles = s.tiles(runs.get(run), kvHead * groups, groups);
-            tiles.forEach(tile -> tile.load(query, rule, key.shape().extent("keyLen")));
-            attend(tiles, keys, values, kvHead, rule, runs.get(run).list, s);
-            tiles.forEach(tile -> tile.store(context));
+            long read = 0;
+            if (run.alone()) {
+                for (int row = run.from(); row < run.to(); row++) {
+                    int[] rows = visibleRows(run.list(), row, keyLen, rule);
+                    oneQuery(query, row, kvHead * groups, groups, keys, values, kvHead, rows, rule, context, s);
+                    read += rows.length;
+                }
+            } else {
+                List<Tile> tiles = s.tiles(run, kvHead * groups, groups);
+                tiles.forEach(tile -> tile.load(query, rule, keyLen));
+                attend(tiles, keys, values, kvHead, rule, run, s);
+                tiles.forEach(tile -> tile.store(context));
+                read = tiles.stream().filter(tile -> tile.head == kvHead * groups).mapToLong(tile -> tile.pairs).sum();
+            }
             if (kvHead == 0) {
-                pairs[run] = tiles.stream().filter(tile -> tile.head == 0).mapToLong(tile -> tile.pairs).sum();
+                pairs[number] = read;
             }
         });
         return new Result(context, Arrays.stream(pairs).sum() * heads);
     }
 
     /// All keys of one task, block by block.
-    private void attend(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int[] list, Scratch s) {
+    private void attend(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, RowRuns.Run run, Scratch s) {
         int first = tiles.stream().mapToInt(tile -> tile.first).min().orElseThrow();
         int last = tiles.stream().mapToInt(tile -> tile.last).max().orElseThrow();
+        int[] list = run.list();
         int length = list == null ? Math.max(0, last - first + 1) : list.length;
         int taken = 0;
         while (taken < length) {
@@ -120,21 +123,24 @@ final class TiledAttention {
             boolean ascending = true;
             while (n < KEY_BLOCK && taken < length) {
                 int position = list == null ? first + taken : list[taken];
-                taken++;
                 if (position >= first && position <= last) {
                     ascending &= n == 0 || position >= s.positions[n - 1];
                     s.positions[n] = position;
                     s.rows[n] = position - rule.keyStart();
+                    if (run.members() != null) {
+                        s.members[n] = run.members()[taken];
+                    }
                     n++;
                 }
+                taken++;
             }
             if (n > 0) {
-                keyBlock(tiles, keys, values, kvHead, rule, n, ascending, s);
+                keyBlock(tiles, keys, values, kvHead, rule, n, ascending, run.members() != null, s);
             }
         }
     }
 
-    private void keyBlock(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int n, boolean ascending, Scratch s) {
+    private void keyBlock(List<Tile> tiles, KeyRows keys, KeyRows values, int kvHead, AttentionRule rule, int n, boolean ascending, boolean listed, Scratch s) {
         float[] valueData = values.locate(kvHead, s.rows, n, s.valueOffsets, s.widenedValues);
         packValues(valueData, n, s);
         float[] keyData = keys.locate(kvHead, s.rows, n, s.keyOffsets, s.widenedKeys);
@@ -155,26 +161,28 @@ final class TiledAttention {
                 }
             }
             if (from < to) {
-                keyBlock(tile, keyData, valueData, rule, from, to, s);
+                int[] members = listed ? tile.listed(from, to, s.members) : tile.seen(s.positions, from, to, ascending, s.members);
+                keyBlock(tile, keyData, valueData, rule, from, to, members, s);
             }
         }
     }
 
     /// One block of keys, numbers `from` to `to`, for one tile of queries.
-    private void keyBlock(Tile tile, float[] keyData, float[] valueData, AttentionRule rule, int from, int to, Scratch s) {
+    ///
+    /// @param members which queries read each key; null if all read all
+    private void keyBlock(Tile tile, float[] keyData, float[] valueData, AttentionRule rule, int from, int to, int[] members, Scratch s) {
         int height = kernels.rows();
         int nq = kernels.columns();
         int n = to - from;
         for (int at = from; at < to; at += height) {
             kernels.scoreTile(keyData, s.keyOffsets, at, tile.queries, s.headDim, s.weights, (at - from) * nq);
         }
-        float[] bounds = tile.countPairs(s.positions, from, to) ? null : tile.bounds;
         float scale = (float) rule.scale();
         double cap = rule.softCap().orElse(0);
         if (cap > 0 && cap <= LARGEST_CAP_WITHOUT_MAXIMUM) {
-            kernels.capExp(s.weights, n, s.positions, from, bounds, scale, (float) cap, tile.sums);
+            kernels.capExp(s.weights, n, members, from, scale, (float) cap, tile.sums);
         } else {
-            kernels.onlineExp(s.weights, n, s.positions, from, bounds, scale, (float) cap, tile.sums, tile.maxima, s.rescale);
+            kernels.onlineExp(s.weights, n, members, from, scale, (float) cap, tile.sums, tile.maxima, s.rescale);
             kernels.scaleColumns(tile.out, s.headDim, s.rescale);
         }
         int d = 0;
@@ -192,49 +200,62 @@ final class TiledAttention {
         }
     }
 
-    /// One query, as in decoding: a tile would leave all lanes but one empty, so the lanes run along headDim instead.
-    private Result singleQuery(FloatTensor query, KeyRows keys, KeyRows values, Shape keyShape, AttentionRule rule, int[] list,
+    /// One query, as in decoding.
+    private Result singleQuery(FloatTensor query, KeyRows keys, KeyRows values, int kvHeads, int keyLen, AttentionRule rule, int[] list,
                                FloatTensor context) {
-        int position = rule.queryStart();
-        int first = Math.max(rule.keyStart(), rule.visibility().first(position));
-        int last = Math.min(position, rule.keyStart() + keyShape.extent("keyLen") - 1);
-        int[] rows = (list == null ? IntStream.rangeClosed(first, last) : Arrays.stream(list).filter(j -> j >= first && j <= last))
-                .map(j -> j - rule.keyStart()).toArray();
+        int[] rows = visibleRows(list, 0, keyLen, rule);
         int heads = query.shape().extent("heads");
-        int headDim = query.shape().extent("headDim");
-        int groups = heads / keyShape.extent("kvHeads");
-        float scale = (float) rule.scale();
+        int groups = heads / kvHeads;
         // A KV head per task: its keys and values are fetched once for all its query heads. A query head per task where there
         // would be fewer tasks than threads. No sum runs over heads, so the bits are the same.
-        int together = keyShape.extent("kvHeads") < workers.threads() ? 1 : groups;
-        workers.run(heads / together, (task, worker) -> {
-            int firstHead = task * together;
-            int kvHead = firstHead / groups;
-            float[][] weights = new float[together][rows.length];
-            for (int from = 0; from < rows.length; from += KEY_BLOCK) {
-                int count = Math.min(KEY_BLOCK, rows.length - from);
-                float[] data = locate(keys, kvHead, rows, from, count, scratch[worker]);
-                for (int g = 0; g < together; g++) {
-                    int at = query.offset() + (firstHead + g) * query.stride();
-                    for (int n = 0; n < count; n++) {
-                        weights[g][from + n] = kernels.dot(query.data(), at, data, scratch[worker].keyOffsets[n], headDim);
-                    }
-                }
-            }
-            for (float[] of : weights) {
-                softmax(of, scale, rule.softCap());
-            }
-            for (int from = 0; from < rows.length; from += KEY_BLOCK) {
-                int count = Math.min(KEY_BLOCK, rows.length - from);
-                float[] data = locate(values, kvHead, rows, from, count, scratch[worker]);
-                for (int g = 0; g < together; g++) {
-                    for (int n = 0; n < count; n++) {
-                        kernels.axpy(weights[g][from + n], data, scratch[worker].keyOffsets[n], context.data(), (firstHead + g) * headDim, headDim);
-                    }
-                }
-            }
-        });
+        int together = kvHeads < workers.threads() ? 1 : groups;
+        workers.run(heads / together, (task, worker) ->
+                oneQuery(query, 0, task * together, together, keys, values, task * together / groups, rows, rule, context, scratch[worker]));
         return new Result(context, (long) rows.length * heads);
+    }
+
+    /// Rows of the cache that a query row reads: of a list, or all that it sees.
+    private static int[] visibleRows(int[] list, int row, int keyLen, AttentionRule rule) {
+        int position = rule.queryStart() + row;
+        int first = Math.max(rule.keyStart(), rule.visibility().first(position));
+        int last = Math.min(position, rule.keyStart() + keyLen - 1);
+        return (list == null ? IntStream.rangeClosed(first, last) : Arrays.stream(list).filter(j -> j >= first && j <= last))
+                .map(j -> j - rule.keyStart()).toArray();
+    }
+
+    /// One query row of some heads that share a KV head. A tile would leave all lanes but one empty, so the lanes run along
+    /// headDim instead.
+    ///
+    /// @param context zeros in this row; accumulated into
+    private void oneQuery(FloatTensor query, int row, int firstHead, int heads, KeyRows keys, KeyRows values, int kvHead, int[] rows, AttentionRule rule,
+                          FloatTensor context, Scratch s) {
+        int headDim = s.headDim;
+        int queryLen = query.shape().extent("queryLen");
+        float scale = (float) rule.scale();
+        float[][] weights = new float[heads][rows.length];
+        for (int from = 0; from < rows.length; from += KEY_BLOCK) {
+            int count = Math.min(KEY_BLOCK, rows.length - from);
+            float[] data = locate(keys, kvHead, rows, from, count, s);
+            for (int h = 0; h < heads; h++) {
+                int at = query.offset() + (firstHead + h) * query.stride() + row * headDim;
+                for (int n = 0; n < count; n++) {
+                    weights[h][from + n] = kernels.dot(query.data(), at, data, s.keyOffsets[n], headDim);
+                }
+            }
+        }
+        for (float[] of : weights) {
+            softmax(of, scale, rule.softCap());
+        }
+        for (int from = 0; from < rows.length; from += KEY_BLOCK) {
+            int count = Math.min(KEY_BLOCK, rows.length - from);
+            float[] data = locate(values, kvHead, rows, from, count, s);
+            for (int h = 0; h < heads; h++) {
+                int to = ((firstHead + h) * queryLen + row) * headDim;
+                for (int n = 0; n < count; n++) {
+                    kernels.axpy(weights[h][from + n], data, s.keyOffsets[n], context.data(), to, headDim);
+                }
+            }
+        }
     }
 
     /// Raw scores to weights that sum to 1, in place.
@@ -267,7 +288,6 @@ final class TiledAttention {
         final int headDim;
         final float[] queries;
         final float[] out;
-        final float[] bounds;
         final float[] sums;
         final float[] maxima;
         int head;
@@ -275,26 +295,25 @@ final class TiledAttention {
         int count;
         int first;
         int last;
+        int position;
+        int reach;
         long pairs;
 
         Tile(int nq, int headDim) {
             this.headDim = headDim;
             queries = new float[headDim * nq];
             out = new float[headDim * nq];
-            bounds = new float[2 * nq];
             sums = new float[nq];
             maxima = new float[nq];
         }
 
-        /// Reads the queries. Lanes without one see nothing: their first position lies behind their last.
+        /// Reads the queries. What lanes without one compute is not stored.
         void load(FloatTensor query, AttentionRule rule, int keyLen) {
             int nq = sums.length;
             pairs = 0;
             Arrays.fill(out, 0f);
             Arrays.fill(sums, 0f);
             Arrays.fill(maxima, Float.NEGATIVE_INFINITY);
-            Arrays.fill(bounds, 0, nq, Integer.MAX_VALUE);
-            Arrays.fill(bounds, nq, 2 * nq, -1f);
             if (count < nq) {
                 Arrays.fill(queries, 0f);
             }
@@ -304,36 +323,38 @@ final class TiledAttention {
                     queries[d * nq + j] = query.data()[base + j * headDim + d];
                 }
             }
-            for (int j = 0; j < count; j++) {
-                int position = rule.queryStart() + from + j;
-                bounds[j] = Math.max(rule.keyStart(), rule.visibility().first(position));
-                bounds[nq + j] = Math.min(position, rule.keyStart() + keyLen - 1);
-            }
-            first = (int) bounds[0];
-            last = (int) bounds[nq + count - 1];
+            position = rule.queryStart() + from;
+            reach = RowRuns.reach(rule);
+            first = Math.max(rule.keyStart(), rule.visibility().first(position));
+            last = Math.min(position + count - 1, rule.keyStart() + keyLen - 1);
         }
 
-        /// Counts the visible pairs of keys `from` to `to`.
+        /// Who sees keys `from` to `to` by position alone; counts these pairs.
         ///
-        /// @return true if every query sees every one of these keys
-        boolean countPairs(int[] positions, int from, int to) {
-            int nq = sums.length;
-            int smallest = Integer.MAX_VALUE;
-            int largest = -1;
-            for (int n = from; n < to; n++) {
-                smallest = Math.min(smallest, positions[n]);
-                largest = Math.max(largest, positions[n]);
-            }
-            if (smallest >= bounds[count - 1] && largest <= bounds[nq]) {
+        /// @param members overwritten
+        /// @return members, or null if every query sees every one of these keys
+        int[] seen(int[] positions, int from, int to, boolean ascending, int[] members) {
+            int all = -1 >>> 32 - count;
+            if (ascending && RowRuns.seen(positions[from], position, count, reach) == all && RowRuns.seen(positions[to - 1], position, count, reach) == all) {
                 pairs += (long) (to - from) * count;
-                return true;
+                return null;
             }
             for (int n = from; n < to; n++) {
-                for (int j = 0; j < count; j++) {
-                    pairs += positions[n] >= bounds[j] && positions[n] <= bounds[nq + j] ? 1 : 0;
-                }
+                members[n] = RowRuns.seen(positions[n], position, count, reach);
             }
-            return false;
+            return listed(from, to, members);
+        }
+
+        /// Counts the pairs of keys `from` to `to`.
+        ///
+        /// @return members, or null if every query reads every one of these keys
+        int[] listed(int from, int to, int[] members) {
+            int read = 0;
+            for (int n = from; n < to; n++) {
+                read += Integer.bitCount(members[n]);
+            }
+            pairs += read;
+            return read == (to - from) * count ? null : members;
         }
 
         /// Divides by the sums; a query that saw no key gets zeros.
@@ -360,6 +381,7 @@ final class TiledAttention {
         final float[] rescale;
         final int[] positions = new int[KEY_BLOCK];
         final int[] rows = new int[KEY_BLOCK];
+        final int[] members = new int[KEY_BLOCK];
         final int[] keyOffsets = new int[KEY_BLOCK];
         final int[] valueOffsets = new int[KEY_BLOCK];
         final float[] widenedKeys;
@@ -376,16 +398,16 @@ final class TiledAttention {
         }
 
         /// The tiles of a run of queries, for query heads `firstHead` to `firstHead + heads`.
-        List<Tile> tiles(Rows run, int firstHead, int heads) {
-            int perHead = (run.to - run.from + columns - 1) / columns;
+        List<Tile> tiles(RowRuns.Run run, int firstHead, int heads) {
+            int perHead = (run.to() - run.from() + columns - 1) / columns;
             while (tiles.size() < perHead * heads) {
                 tiles.add(new Tile(columns, headDim));
             }
             for (int t = 0; t < perHead * heads; t++) {
                 Tile tile = tiles.get(t);
                 tile.head = firstHead + t / perHead;
-                tile.from = run.from + t % perHead * columns;
-                tile.count = Math.min(columns, run.to - tile.from);
+                tile.from = run.from() + t % perHead * columns;
+                tile.count = Math.min(columns, run.to() - tile.from);
             }
             return tiles.subList(0, perHead * heads);
         }

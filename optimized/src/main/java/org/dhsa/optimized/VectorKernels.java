@@ -31,6 +31,8 @@ final class VectorKernels implements Kernels {
     private static final int ROWS = WIDE ? 12 : 6;
     private static final VectorSpecies<Integer> INTS = S.withLanes(int.class);
     private static final FloatVector ONE = FloatVector.broadcast(S, 1f);
+    /// Lane l holds bit l. Compared with a word of bits this makes a mask on every machine; not all have an instruction for it.
+    private static final IntVector LANE_BIT = (IntVector) IntVector.broadcast(INTS, 1).lanewise(VectorOperators.LSHL, IntVector.zero(INTS).addIndex(1));
 
     private static final VectorShuffle<Integer> SWAP_8 = swap(8);
     private static final VectorShuffle<Integer> SWAP_4 = swap(4);
@@ -79,7 +81,9 @@ final class VectorKernels implements Kernels {
     private static VectorSpecies<Float> species() {
         String bits = System.getProperty(BITS_PROPERTY, "");
         return switch (bits) {
-            case "" -> FloatVector.SPECIES_PREFERRED.length() < 4 ? FloatVector.SPECIES_128 : FloatVector.SPECIES_PREFERRED;
+            // not above 512: a tile's columns are the bits of an int
+            case "" -> FloatVector.SPECIES_PREFERRED.length() < 4 ? FloatVector.SPECIES_128
+                    : FloatVector.SPECIES_PREFERRED.length() > 16 ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
             case "128" -> FloatVector.SPECIES_128;
             case "256" -> FloatVector.SPECIES_256;
             case "512" -> FloatVector.SPECIES_512;
@@ -284,13 +288,13 @@ final class VectorKernels implements Kernels {
 
     /// Most blocks have no score near the cap; they are spared the half of tanh that only large scores need.
     @Override
-    public void capExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+    public void capExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums) {
         if (largest(s, count * COLUMNS) * (scale / cap) < TANH_SMALL) {
-            smallCapExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
-            smallCapExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+            smallCapExpHalf(s, 0, count, members, firstKey, scale, cap, sums);
+            smallCapExpHalf(s, LANES, count, members, firstKey, scale, cap, sums);
         } else {
-            capExpHalf(s, 0, count, keys, firstKey, bounds, scale, cap, sums);
-            capExpHalf(s, LANES, count, keys, firstKey, bounds, scale, cap, sums);
+            capExpHalf(s, 0, count, members, firstKey, scale, cap, sums);
+            capExpHalf(s, LANES, count, members, firstKey, scale, cap, sums);
         }
     }
 
@@ -306,7 +310,7 @@ final class VectorKernels implements Kernels {
     }
 
     /// [#capExpHalf] where no `scale · s / cap` reaches 0.625: the same bits, without the branch of tanh that no lane takes.
-    private static void smallCapExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+    private static void smallCapExpHalf(float[] s, int half, int count, int[] members, int firstKey, float scale, float cap, float[] sums) {
         FloatVector sum = FloatVector.fromArray(S, sums, half);
         float inner = scale / cap;
         for (int n = 0; n < count; n++) {
@@ -321,10 +325,8 @@ final class VectorKernels implements Kernels {
             FloatVector expRest = expWhole.fma(MINUS_LN2_LOW, expWhole.fma(MINUS_LN2_HIGH, capped));
             FloatVector expPoly = expRest.fma(E5, E4).fma(expRest, E3).fma(expRest, E2).fma(expRest, E1).fma(expRest, E0);
             FloatVector p = expPoly.fma(expRest.mul(expRest), expRest.add(ONE)).mul(expPower.reinterpretAsFloats());
-            if (bounds != null) {
-                float key = keys[firstKey + n];
-                p = p.blend(0, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
-                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
+            if (members != null) {
+                p = p.blend(0, LANE_BIT.and(members[firstKey + n] >>> half).compare(VectorOperators.EQ, 0).cast(S));
             }
             sum = sum.add(p);
             p.intoArray(s, at);
@@ -332,10 +334,9 @@ final class VectorKernels implements Kernels {
         sum.intoArray(sums, half);
     }
 
-    private static void capExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums) {
+    private static void capExpHalf(float[] s, int half, int count, int[] members, int firstKey, float scale, float cap, float[] sums) {
         FloatVector sum = FloatVector.fromArray(S, sums, half);
         float inner = scale / cap;
-        // positions are whole numbers below 2^24, so FP32 holds them exactly
         for (int n = 0; n < count; n++) {
             int at = n * COLUMNS + half;
             FloatVector x = FloatVector.fromArray(S, s, at).mul(inner);
@@ -359,10 +360,8 @@ final class VectorKernels implements Kernels {
             FloatVector expRest = expWhole.fma(MINUS_LN2_LOW, expWhole.fma(MINUS_LN2_HIGH, capped));
             FloatVector expPoly = expRest.fma(E5, E4).fma(expRest, E3).fma(expRest, E2).fma(expRest, E1).fma(expRest, E0);
             FloatVector p = expPoly.fma(expRest.mul(expRest), expRest.add(ONE)).mul(expPower.reinterpretAsFloats());
-            if (bounds != null) {
-                float key = keys[firstKey + n];
-                p = p.blend(0, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
-                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
+            if (members != null) {
+                p = p.blend(0, LANE_BIT.and(members[firstKey + n] >>> half).compare(VectorOperators.EQ, 0).cast(S));
             }
             sum = sum.add(p);
             p.intoArray(s, at);
@@ -371,13 +370,13 @@ final class VectorKernels implements Kernels {
     }
 
     @Override
-    public void onlineExp(float[] s, int count, int[] keys, int firstKey, float[] bounds, float scale, float cap, float[] sums,
+    public void onlineExp(float[] s, int count, int[] members, int firstKey, float scale, float cap, float[] sums,
                           float[] maxima, float[] rescale) {
         if (cap > 0) {
             cap(s, 0, count * COLUMNS, scale, cap);
         }
-        onlineExpHalf(s, 0, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
-        onlineExpHalf(s, LANES, count, keys, firstKey, bounds, cap > 0 ? 1 : scale, sums, maxima, rescale);
+        onlineExpHalf(s, 0, count, members, firstKey, cap > 0 ? 1 : scale, sums, maxima, rescale);
+        onlineExpHalf(s, LANES, count, members, firstKey, cap > 0 ? 1 : scale, sums, maxima, rescale);
     }
 
     @Override
@@ -406,16 +405,14 @@ final class VectorKernels implements Kernels {
         }
     }
 
-    private static void onlineExpHalf(float[] s, int half, int count, int[] keys, int firstKey, float[] bounds, float scale,
+    private static void onlineExpHalf(float[] s, int half, int count, int[] members, int firstKey, float scale,
                                       float[] sums, float[] maxima, float[] rescale) {
         FloatVector before = FloatVector.fromArray(S, maxima, half);
         FloatVector max = before;
         for (int n = 0; n < count; n++) {
             FloatVector x = FloatVector.fromArray(S, s, n * COLUMNS + half).mul(scale);
-            if (bounds != null) {
-                float key = keys[firstKey + n];
-                x = x.blend(Float.NEGATIVE_INFINITY, FloatVector.fromArray(S, bounds, half).compare(VectorOperators.GT, key)
-                        .or(FloatVector.fromArray(S, bounds, COLUMNS + half).compare(VectorOperators.LT, key)));
+            if (members != null) {
+                x = x.blend(Float.NEGATIVE_INFINITY, LANE_BIT.and(members[firstKey + n] >>> half).compare(VectorOperators.EQ, 0).cast(S));
             }
             x.intoArray(s, n * COLUMNS + half);
             max = max.max(x);

@@ -52,7 +52,7 @@ final class KernelBits {
         bits.put("geluTimes", Arrays.hashCode(gate));
         float[] sums = new float[nr];
         float[] p = s.clone();
-        kernels.capExp(p, 13, null, 0, null, 0.0625f, 50, sums);
+        kernels.capExp(p, 13, null, 0, 0.0625f, 50, sums);
         bits.put("capExp", 31 * Arrays.hashCode(p) + Arrays.hashCode(sums));
         float[] out = new float[77 * nr];
         kernels.values(x, new int[13], 0, 13, p, 0, 77, out);
@@ -62,7 +62,7 @@ final class KernelBits {
             float[] maxima = new float[nr];
             float[] rescale = new float[nr];
             float[] online = s.clone();
-            kernels.onlineExp(online, 13, null, 0, null, 0.0625f, cap, sums, maxima, rescale);
+            kernels.onlineExp(online, 13, null, 0, 0.0625f, cap, sums, maxima, rescale);
             bits.put("onlineExp, cap " + cap, 31 * Arrays.hashCode(online) + Arrays.hashCode(rescale) + Arrays.hashCode(sums));
         }
         return bits;

@@ -555,41 +555,42 @@ class KernelTest {
         }
     }
 
-    /// Who sees whom, 32 queries.
+    /// Who reads whom, 32 queries.
     enum Seen {
-        ALL, CAUSAL, WINDOW, SOME_LANES_NOTHING, NOBODY_ANYTHING;
+        ALL, CAUSAL, WINDOW, BY_CHANCE, SOME_LANES_NOTHING, NOBODY_ANYTHING;
 
-        /// `[2][COLUMNS]`, null for all. Keys stand at 1000 and after.
-        float[] bounds(int count) {
-            if (this == ALL) {
-                return null;
-            }
-            float[] bounds = new float[2 * COLUMNS];
-            for (int j = 0; j < COLUMNS; j++) {
-                int position = 1000 + j * count / COLUMNS;
-                boolean nothing = this == NOBODY_ANYTHING || this == SOME_LANES_NOTHING && j % 3 == 1;
-                bounds[j] = nothing ? Integer.MAX_VALUE : this == WINDOW ? position - 4 : 0;
-                bounds[COLUMNS + j] = nothing ? -1 : position;
-            }
-            return bounds;
+        /// A word for each key, bit j for query j; null for all. Keys are drawn from 1000 on, in no order, with gaps, some twice.
+        int[] members(SplittableRandom random, int count) {
+            int[] keys = IntStream.range(0, count).map(n -> 1000 + random.nextInt(count)).toArray();
+            return this == ALL ? null : Arrays.stream(keys).map(key -> {
+                int word = 0;
+                for (int j = 0; j < COLUMNS; j++) {
+                    int position = 1000 + j * count / COLUMNS;
+                    boolean reads = switch (this) {
+                        case ALL, CAUSAL -> key <= position;
+                        case WINDOW -> key <= position && key >= position - 4;
+                        case BY_CHANCE -> (key * 0x9e3779b9 >>> j & 1) == 1;
+                        case SOME_LANES_NOTHING -> key <= position && j % 3 != 1;
+                        case NOBODY_ANYTHING -> false;
+                    };
+                    word |= reads ? 1 << j : 0;
+                }
+                return word;
+            }).toArray();
         }
     }
 
-    private static boolean seen(float[] bounds, int key, int query) {
-        return bounds == null || key >= bounds[query] && key <= bounds[COLUMNS + query];
+    private static boolean seen(int[] members, int key, int query) {
+        return members == null || (members[key] >>> query & 1) == 1;
     }
 
-    private static float[] cutBounds(float[] bounds, int column, int columns) {
-        return bounds == null ? null : cut(bounds, 2, column, columns);
+    /// Words for the queries from `column` on, behind `offset` others. What stands above a tile's columns is not the kernel's business.
+    private static int[] cutMembers(int[] members, int column, int offset) {
+        return members == null ? null : IntStream.concat(IntStream.range(0, offset).map(n -> -1), Arrays.stream(members).map(word -> word >>> column)).toArray();
     }
 
     static Stream<Seen> masks() {
         return Stream.of(Seen.values());
-    }
-
-    /// Keys in no order and with gaps, some listed twice.
-    private static int[] keys(SplittableRandom random, int count) {
-        return IntStream.range(0, count).map(n -> 1000 + random.nextInt(count)).toArray();
     }
 
     @ParameterizedTest
@@ -600,8 +601,7 @@ class KernelTest {
                 for (double size : new double[] {1e-40, 1, 100, 3000, 1e30}) {
                     SplittableRandom random = new SplittableRandom(count);
                     float scale = 0.0625f;
-                    int[] keys = keys(random, count);
-                    float[] bounds = who.bounds(count);
+                    int[] members = who.members(random, count);
                     float[] s = new float[count * COLUMNS];
                     for (int i = 0; i < s.length; i++) {
                         s[i] = (float) (size * random.nextDouble(-1, 1));
@@ -610,11 +610,11 @@ class KernelTest {
                     double[] p = new double[s.length];
                     double[] sum = wide(sums);
                     for (int i = 0; i < s.length; i++) {
-                        p[i] = seen(bounds, keys[i / COLUMNS], i % COLUMNS) ? Math.exp(cap * Math.tanh((double) scale * s[i] / cap)) : 0;
+                        p[i] = seen(members, i / COLUMNS, i % COLUMNS) ? Math.exp(cap * Math.tanh((double) scale * s[i] / cap)) : 0;
                         sum[i % COLUMNS] += p[i];
                     }
-                    double[] baseline = capExp(SCALAR, s, count, keys, bounds, scale, cap, sums);
-                    double[] candidate = capExp(FAST, s, count, keys, bounds, scale, cap, sums);
+                    double[] baseline = capExp(SCALAR, s, count, members, scale, cap, sums);
+                    double[] candidate = capExp(FAST, s, count, members, scale, cap, sums);
                     String where = who + " count=" + count + " cap=" + cap + " scores up to " + size + ", " + FAST.description();
                     for (int i = 0; i < p.length; i++) {
                         if (p[i] == 0 && candidate[i] != 0) {
@@ -643,15 +643,13 @@ class KernelTest {
     }
 
     /// Weights, then sums.
-    private static double[] capExp(Kernels kernels, float[] s, int count, int[] keys, float[] bounds, float scale, float cap, float[] sums) {
+    private static double[] capExp(Kernels kernels, float[] s, int count, int[] members, float scale, float cap, float[] sums) {
         float[] result = new float[(count + 1) * COLUMNS];
         int nr = kernels.columns();
-        int[] shifted = new int[count + 3];
-        System.arraycopy(keys, 0, shifted, 3, count);
         for (int j = 0; j < COLUMNS; j += nr) {
             Guarded tile = Guarded.of(0, cut(s, count, j, nr));
             Guarded sum = Guarded.of(0, Arrays.copyOfRange(sums, j, j + nr));
-            kernels.capExp(tile.data(), count, shifted, 3, cutBounds(bounds, j, nr), scale, cap, sum.data());
+            kernels.capExp(tile.data(), count, cutMembers(members, j, 3), 3, scale, cap, sum.data());
             place(tile.values(), nr, result, 0, j);
             place(sum.values(), nr, result, count, j);
         }
@@ -681,11 +679,10 @@ class KernelTest {
         }
     }
 
-    /// Four blocks, the first out of sight of the windows; scores grow, so that the maximum moves.
+    /// Four blocks, the first read by nobody unless all read all; scores grow, so that the maximum moves.
     private static void onlineBlocks(Seen who, int count, float cap, double size) {
         SplittableRandom random = new SplittableRandom(count);
         float scale = 0.0625f;
-        float[] bounds = who.bounds(count);
         double[] max = new double[COLUMNS];
         Arrays.fill(max, Double.NEGATIVE_INFINITY);
         double[] sum = new double[COLUMNS];
@@ -693,7 +690,7 @@ class KernelTest {
         Running candidate = new Running();
         for (int block = 0; block < 4; block++) {
             String where = who + " block=" + block + " count=" + count + " cap=" + cap + " scores up to " + size + ", " + FAST.description();
-            int[] keys = block == 0 ? IntStream.range(0, count).map(n -> 100000 + n).toArray() : keys(random, count);
+            int[] members = block > 0 ? who.members(random, count) : who == Seen.ALL ? null : new int[count];
             float[] s = new float[count * COLUMNS];
             for (int i = 0; i < s.length; i++) {
                 s[i] = (float) (size * (block + 1) / 4 * random.nextDouble(-1, 1));
@@ -702,7 +699,7 @@ class KernelTest {
             double[] next = max.clone();
             for (int i = 0; i < s.length; i++) {
                 double scaled = (double) scale * s[i];
-                x[i] = seen(bounds, keys[i / COLUMNS], i % COLUMNS) ? cap > 0 ? cap * Math.tanh(scaled / cap) : scaled : Double.NEGATIVE_INFINITY;
+                x[i] = seen(members, i / COLUMNS, i % COLUMNS) ? cap > 0 ? cap * Math.tanh(scaled / cap) : scaled : Double.NEGATIVE_INFINITY;
                 next[i % COLUMNS] = Math.max(next[i % COLUMNS], x[i]);
             }
             double[] rescale = new double[COLUMNS];
@@ -716,8 +713,8 @@ class KernelTest {
                 sum[i % COLUMNS] += p[i];
             }
             max = next;
-            double[] pBaseline = onlineExp(SCALAR, s, count, keys, bounds, scale, cap, baseline);
-            double[] pCandidate = onlineExp(FAST, s, count, keys, bounds, scale, cap, candidate);
+            double[] pBaseline = onlineExp(SCALAR, s, count, members, scale, cap, baseline);
+            double[] pCandidate = onlineExp(FAST, s, count, members, scale, cap, candidate);
             double floor = ThreeRungs.FLOOR + (cap > 0 ? Math.min(cap, scale * size) : scale * size) * 0x1p-24;
             ThreeRungs.check("onlineExp weights", where, p, pBaseline, pCandidate, floor);
             ThreeRungs.check("onlineExp sums", where, sum, wide(baseline.sums), wide(candidate.sums), floor);
@@ -731,17 +728,15 @@ class KernelTest {
         }
     }
 
-    private static double[] onlineExp(Kernels kernels, float[] s, int count, int[] keys, float[] bounds, float scale, float cap, Running running) {
+    private static double[] onlineExp(Kernels kernels, float[] s, int count, int[] members, float scale, float cap, Running running) {
         float[] result = new float[count * COLUMNS];
         int nr = kernels.columns();
-        int[] shifted = new int[count + 1];
-        System.arraycopy(keys, 0, shifted, 1, count);
         for (int j = 0; j < COLUMNS; j += nr) {
             Guarded tile = Guarded.of(0, cut(s, count, j, nr));
             Guarded sums = Guarded.of(0, Arrays.copyOfRange(running.sums, j, j + nr));
             Guarded maxima = Guarded.of(0, Arrays.copyOfRange(running.maxima, j, j + nr));
             Guarded rescale = Guarded.of(0, new float[nr]);
-            kernels.onlineExp(tile.data(), count, shifted, 1, cutBounds(bounds, j, nr), scale, cap, sums.data(), maxima.data(), rescale.data());
+            kernels.onlineExp(tile.data(), count, cutMembers(members, j, 1), 1, scale, cap, sums.data(), maxima.data(), rescale.data());
             place(tile.values(), nr, result, 0, j);
             System.arraycopy(sums.values(), 0, running.sums, j, nr);
             System.arraycopy(maxima.values(), 0, running.maxima, j, nr);
@@ -758,9 +753,9 @@ class KernelTest {
             capped[5 * nr + 2] = Float.NaN;
             float[] online = capped.clone();
             float[] sums = new float[nr];
-            kernels.capExp(capped, 12, null, 0, null, 1, 50, sums);
+            kernels.capExp(capped, 12, null, 0, 1, 50, sums);
             Running running = new Running();
-            kernels.onlineExp(online, 12, null, 0, null, 1, 0, running.sums, running.maxima, running.rescale);
+            kernels.onlineExp(online, 12, null, 0, 1, 0, running.sums, running.maxima, running.rescale);
             for (int j = 0; j < nr; j++) {
                 assertThat(Float.isNaN(sums[j])).as("capExp column %d", j).isEqualTo(j == 2);
                 assertThat(Float.isNaN(running.sums[j])).as("onlineExp column %d", j).isEqualTo(j == 2);

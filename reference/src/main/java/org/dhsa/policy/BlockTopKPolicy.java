@@ -3,6 +3,7 @@ package org.dhsa.policy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.ChunkRepresentation;
@@ -48,10 +49,11 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads, Budget
     @Override
     public Selector open(int[] promptIds) {
         BudgetRule.Ledger ledger = rule.open();
-        return layer -> select(layer, ledger);
+        return layer -> select(layer, ledger, h -> true);
     }
 
-    private LayerSelection select(LayerState layer, BudgetRule.Ledger ledger) {
+    /// @param adaptive which lists the rule shares out; the others stay static
+    LayerSelection select(LayerState layer, BudgetRule.Ledger ledger, IntPredicate adaptive) {
         QueryBlocks blocks = layer.blocks(block);
         if (blocks.blocks().isEmpty()) {
             return DensePolicy.everything(layer);
@@ -67,7 +69,10 @@ public record BlockTopKPolicy(int block, int budget, boolean sharedHeads, Budget
             DoubleTensor scores = layer.backend().chunkSimilarity().apply(
                     new ChunkSimilarity.Input(means(query, rows, layer), means(key, keyBlocks, layer))).chunkScores().toDouble();
             KeySelection chosen = Lists.each(blocks, b -> choose(b, scores, units));
-            perHead.add(rule.isStatic() ? chosen : shared(chosen, h, scores, units, ledger));
+            perHead.add(rule.isStatic() || !adaptive.test(h) ? chosen : shared(chosen, h, scores, units, ledger));
+            if (!adaptive.test(h)) {
+                ledger.skip(layer.layer(), h);
+            }
         }
         long dots = (long) rows.chunks() * keyBlocks.chunks() * 2 * layer.headDim() * perHead.size();
         return new LayerSelection(perHead, layer.heads(), dots + ChunkCost.means(layer, rows.totalLength(), keyBlocks.totalLength(), sharedHeads));

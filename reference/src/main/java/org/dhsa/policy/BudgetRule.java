@@ -87,10 +87,7 @@ public record BudgetRule(Kind kind, double mass) {
         /// @param layer of the model; one that is not above the last begins a new prompt or token
         /// @param list  which of the layer's lists: a head, or 0 for all of them
         boolean[][] share(int layer, int list, List<Row> rows) {
-            if (layer < lastLayer || layer == lastLayer && list == 0) {
-                saved.clear();
-            }
-            lastLayer = layer;
+            skip(layer, list);
             List<Walk> walks = new ArrayList<>();
             rows.forEach(row -> walks.add(new Walk(row, walks.size())));
             if (kind == Kind.TOP_P) {
@@ -101,6 +98,14 @@ public record BudgetRule(Kind kind, double mass) {
                 saved.put(list, left);
             }
             return walks.stream().map(walk -> walk.kept).toArray(boolean[][]::new);
+        }
+
+        /// A list that is read as the static rule has it: it neither leaves nor spends anything.
+        void skip(int layer, int list) {
+            if (layer < lastLayer || layer == lastLayer && list == 0) {
+                saved.clear();
+            }
+            lastLayer = layer;
         }
 
         /// @return pairs that are left

@@ -16,7 +16,9 @@ import org.dhsa.stage.QueryBlocks;
 ///
 /// Every key head has a cache of its own; the weights that move its scores are the mean over the query heads of the group.
 ///
-/// **Source** Cascading KV Cache (arXiv 2406.17808). **Unit** a key. **Budget** keys in the cache; a row reads those of its own stride besides. **Cost of selecting** the weights
+/// **Source** Cascading KV Cache (arXiv 2406.17808) and its code (jeffwillette/cascading_kv_cache). **Defaults** 4 sub-caches, 4 sinks and beta 0.9999 as in its first submission; the later code
+/// has 0.9999999, 64 sinks in its longest tests, and strides of 512 to 1024 rows, which would swallow the prompts of small models whole: here a stride is 1 row.
+/// The code's class takes the mean over heads by default, as here; the scripts of its experiments take the maximum. **Unit** a key. **Budget** keys in the cache; a row reads those of its own stride besides. **Cost of selecting** the weights
 /// are those of attention itself; beyond it one operation per pair read, and three per key and key head to move the scores.
 /// **Where it rules** prompt and decoding, which comes with strides of one token.
 /// **Simplified** the paper numbers positions anew inside the cache, so that a model reads texts longer than it was made for: no mask can do

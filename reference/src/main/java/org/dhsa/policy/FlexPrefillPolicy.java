@@ -4,6 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.dhsa.model.Profile;
 import org.dhsa.reference.baseline.FlexPrefillBlocks;
 import org.dhsa.reference.labels.MeanAttention;
@@ -11,6 +14,7 @@ import org.dhsa.stage.Boundaries;
 import org.dhsa.stage.ChunkRepresentation;
 import org.dhsa.stage.ChunkSimilarity;
 import org.dhsa.stage.KeySelection;
+import org.dhsa.stage.KeySelection.BlockSelection;
 import org.dhsa.stage.QueryBlocks;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Tensor;
@@ -26,9 +30,13 @@ import org.dhsa.tensor.Tensor;
 /// **Budget** adaptive: a share of the estimated mass, with at least min_budget and at most max_budget columns, and as many diagonals. A query-aware head reads its
 /// min_budget best columns and diagonals beside its blocks; max_budget does not bound its blocks. The first key block and the own block are always read.
 /// **Cost of selecting** the logits of block_size rows, the means, and in query-aware heads a dot product per pair of blocks.
-/// **Defaults** gamma 0.9, tau 0.1, min_budget 1024 (the paper's experiments; the example in the code's README has 512), no max_budget, block_size 128.
+/// **Defaults** gamma 0.9, tau 0.1, min_budget 1024, no max_budget, block_size 128: what the official code (ByteDance-Seed/FlexPrefill) sets when it patches a model without
+/// a configuration. Its README has min_budget 512 in the examples; its bare function has tau 0 and a budget of one token, rounded up to a block.
 /// **Simplified** scale, soft cap and window are the model's own, for means too. The last rows of the prompt judge also where they attend densely
 /// themselves. Rows of a block share a list, so each diagonal is a band of block_size keys. Decoding is dense, as in the paper.
+/// **With a rule** ([BudgetRule]) the units are the blocks of query-aware heads: their lines, first and own blocks stay, and the pairs of what the pooled map adds are shared out again,
+/// by its weights. A vertical-slash head keeps its static lists under any rule. Its static budget is the pairs that its columns, its bands and the first and own block read together:
+/// each once, so that a pair on a column and on a band belongs to no line alone; and one choice of lines serves all rows, so that there is nothing to move from row to row.
 /// With the profile `upstream` whole blocks of lines are kept, as in the official code ([FlexPrefillBlocks.Official]); a short prompt is dense there.
 ///
 /// @param gamma     share of the mass to keep, above 0 and at most 1
@@ -37,7 +45,12 @@ import org.dhsa.tensor.Tensor;
 /// @param maxBudget most columns, and most diagonals; 0 for no bound
 /// @param blockSize queries, and keys, per block
 /// @param profile   the paper, or the code
-public record FlexPrefillPolicy(double gamma, double tau, int minBudget, int maxBudget, int blockSize, Profile profile) implements SelectionPolicy {
+/// @param rule      how the blocks of query-aware heads are shared out among query blocks
+public record FlexPrefillPolicy(double gamma, double tau, int minBudget, int maxBudget, int blockSize, Profile profile, BudgetRule rule) implements SelectionPolicy {
+
+    public FlexPrefillPolicy(double gamma, double tau, int minBudget, int maxBudget, int blockSize, Profile profile) {
+        this(gamma, tau, minBudget, maxBudget, blockSize, profile, BudgetRule.STATIC);
+    }
 
     /// What one head's last rows show.
     ///
@@ -67,16 +80,17 @@ public record FlexPrefillPolicy(double gamma, double tau, int minBudget, int max
     @Override
     public String name() {
         return "flexprefill:gamma=" + gamma + ",tau=" + tau + ",min_budget=" + minBudget + ",max_budget=" + (maxBudget == 0 ? "none" : maxBudget)
-                + ",block_size=" + blockSize + ",profile=" + profile.name().toLowerCase(Locale.ROOT);
+                + ",block_size=" + blockSize + ",profile=" + profile.name().toLowerCase(Locale.ROOT) + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
+        BudgetRule.Ledger ledger = rule.open();
         return layer -> layer.decoding() || layer.denseFrom() == 0 || profile == Profile.UPSTREAM && official(layer).dense()
-                ? DensePolicy.everything(layer) : select(layer);
+                ? DensePolicy.everything(layer) : select(layer, ledger);
     }
 
-    private LayerSelection select(LayerState layer) {
+    private LayerSelection select(LayerState layer, BudgetRule.Ledger ledger) {
         KeyUnits units = KeyUnits.fixed(layer, blockSize, blockSize);
         AttentionWeights weights = new AttentionWeights(layer.query(), layer.key(), layer.rule());
         int judging = Math.min(blockSize, layer.end());
@@ -89,21 +103,32 @@ public record FlexPrefillPolicy(double gamma, double tau, int minBudget, int max
             HeadView view = view(layer, weights, h, blockSize);
             boolean queryAware = view.distance() < tau;
             List<double[]> map = queryAware ? map(layer, h, mapped, blockSize) : List.of();
-            perHead.add(profile == Profile.UPSTREAM ? units.keep(upstream(layer, view, map)) : corrected(layer, units, view, map));
+            perHead.add(profile == Profile.UPSTREAM ? upstream(ledger, h, units, view, map) : corrected(ledger, h, units, view, map));
+            if (!queryAware) {
+                ledger.skip(layer.layer(), h);
+            }
             flops += queryAware ? ((long) mapped + 2L * mapRows * units.units()) * layer.headDim() : 0;
         }
         return new LayerSelection(perHead, layer.heads(), flops);
     }
 
-    private KeySelection corrected(LayerState layer, KeyUnits units, HeadView view, List<double[]> map) {
+    private KeySelection corrected(BudgetRule.Ledger ledger, int head, KeyUnits units, HeadView view, List<double[]> map) {
+        LayerState layer = units.layer();
         boolean queryAware = !map.isEmpty();
         Lines lines = new Lines(lines(view.lines().vertical(), queryAware), lines(view.lines().slash(), queryAware));
         double[] flat = map.stream().flatMapToDouble(Arrays::stream).toArray();
         boolean[] blocks = Lines.flags(Lists.best(flat, 0, queryAware ? OraclePolicy.countFor(flat, gamma) : 0), flat.length);
-        return Lists.each(units.rows(), rows -> Lines.where(layer, rows, j -> {
-            int unit = units.unitOf(j);
-            return unit == 0 || unit == rows.segment() || lines.read(rows, j) || queryAware && blocks[rows.segment() * units.units() + unit];
-        }));
+        Function<QueryBlocks.Block, IntPredicate> forced = rows -> j -> units.unitOf(j) == 0 || units.unitOf(j) == rows.segment() || lines.read(rows, j);
+        Function<QueryBlocks.Block, BlockSelection> chosen = rows -> Lines.where(layer, rows,
+                j -> forced.apply(rows).test(j) || queryAware && blocks[rows.segment() * units.units() + units.unitOf(j)]);
+        return rule.isStatic() || !queryAware ? Lists.each(units.rows(), chosen)
+                : UnitBudget.share(ledger, layer, head, units.rows(), units::unitOf, rows -> new UnitBudget.Candidates(chosen.apply(rows).keys(), forced.apply(rows),
+                        map.get(rows.segment()), perKey(map.get(rows.segment()), units, rows)));
+    }
+
+    /// Weights of blocks, divided evenly among their visible keys.
+    private static double[] perKey(double[] weights, KeyUnits units, QueryBlocks.Block rows) {
+        return IntStream.range(0, units.units()).mapToDouble(u -> weights[u] / Math.max(1, units.visible(u, rows).count())).toArray();
     }
 
     private boolean[] lines(double[] scores, boolean queryAware) {
@@ -115,11 +140,19 @@ public record FlexPrefillPolicy(double gamma, double tau, int minBudget, int max
         return new FlexPrefillBlocks.Official(gamma, minBudget, maxBudget == 0 ? layer.end() : maxBudget, blockSize, layer.end());
     }
 
-    private boolean[][] upstream(LayerState layer, HeadView view, List<double[]> map) {
-        FlexPrefillBlocks.Official official = official(layer);
+    private KeySelection upstream(BudgetRule.Ledger ledger, int head, KeyUnits units, HeadView view, List<double[]> map) {
+        FlexPrefillBlocks.Official official = official(units.layer());
         int columns = official.wanted(official.cover(view.lines().vertical()), !map.isEmpty());
         int diagonals = official.wanted(official.cover(view.lines().slash()), !map.isEmpty());
-        return official.keep(official.verticalBlocks(view.lines().vertical(), columns), official.slashBlocks(view.lines().slash(), diagonals), map);
+        int[] vertical = official.verticalBlocks(view.lines().vertical(), columns);
+        int[] slash = official.slashBlocks(view.lines().slash(), diagonals);
+        boolean[][] kept = official.keep(vertical, slash, map);
+        if (rule.isStatic() || map.isEmpty()) {
+            return units.keep(kept);
+        }
+        int rows = units.rows().blocks().size();
+        double[][] weights = map.subList(0, rows).toArray(double[][]::new);
+        return units.keep(ledger, head, Arrays.copyOf(kept, rows), Arrays.copyOf(official.keep(vertical, slash, List.of()), rows), weights, weights);
     }
 
     /// The last rows of one head, looked at twice.

@@ -30,7 +30,7 @@ import org.dhsa.tensor.DoubleTensor;
 /// @param density  share of the key blocks, or 0 with a budget
 /// @param block    queries per block
 /// @param keyBlock keys per block
-/// @param rule     how the static budget is shared out; static with `dynamic`
+/// @param rule     how the budget is shared out further: of `dynamic`, each head's pairs are those of the blocks that the table gives it
 public record IcmlLearnedPolicy(LearnedTopK gate, boolean dynamic, int budget, double density, int block, int keyBlock, BudgetRule rule) implements SelectionPolicy {
 
     public IcmlLearnedPolicy {
@@ -38,9 +38,6 @@ public record IcmlLearnedPolicy(LearnedTopK gate, boolean dynamic, int budget, d
         Lists.positive("key-block", keyBlock);
         if (budget < 0 || !(density >= 0 && density <= 1) || budget == 0 == (density == 0)) {
             throw new IllegalArgumentException("either a positive budget or a density above 0 and at most 1, was budget " + budget + ", density " + density);
-        }
-        if (dynamic && !rule.isStatic()) {
-            throw new IllegalArgumentException("icml-learned: budgets=dynamic shares out its budget itself and takes no rule=" + rule.kind().slug());
         }
         if (dynamic && gate.layers().stream().anyMatch(layer -> layer.budgets().isEmpty())) {
             throw new IllegalArgumentException("icml-learned: budgets=dynamic needs a table of budgets in every layer of the gate, and a layer has none");

@@ -13,7 +13,8 @@ import org.dhsa.stage.KeySelection;
 ///
 /// **Source** SampleAttention (arXiv 2406.15486), algorithm 1. **Unit** a column (a stripe in the paper's words); every query head for itself.
 /// **Budget** adaptive: a share of the sampled mass, and a window that grows with the prompt. **Cost of selecting** the exact logits of the sampled rows.
-/// **Defaults** alpha 0.95, r_row 0.05, r_window 0.08.
+/// **Defaults** alpha 0.95, r_row 0.05, r_window 0.08: from memory of the paper. No public code and no page that states them was found; the abstract has the window as a fixed
+/// share of the tokens and the two stages (sample rows, then keep the fewest columns), not the numbers.
 /// **Simplified** columns are counted one by one, whatever a kernel would round to. No recording of official code holds it. The
 /// weights are the model's own, with its scale, soft cap and window. On a local layer a column that has left a row's window is not read. Rows of a block share a list, as
 /// tiles do in a kernel; a block of 1 is the method itself. Decoding is dense, as in the paper.

@@ -24,7 +24,13 @@ import org.dhsa.stage.KeySelection;
 /// @param block    rows and keys per block of block-cluster
 /// @param interval distances per interval
 /// @param window   last sparse rows, which judge
-public record SparseAcceleratePolicy(int budget, int block, int interval, int window) implements SelectionPolicy {
+/// @param rule     how the pairs of heads that take block-cluster are shared out among blocks of rows; the static lists decide which heads these are. The other two patterns take
+///                 the same keys or distances for every row, so that there is nothing to share out
+public record SparseAcceleratePolicy(int budget, int block, int interval, int window, BudgetRule rule) implements SelectionPolicy {
+
+    public SparseAcceleratePolicy(int budget, int block, int interval, int window) {
+        this(budget, block, interval, window, BudgetRule.STATIC);
+    }
 
     public SparseAcceleratePolicy {
         Lists.positive("budget", budget);
@@ -35,15 +41,16 @@ public record SparseAcceleratePolicy(int budget, int block, int interval, int wi
 
     @Override
     public String name() {
-        return "sparse-accelerate:budget=" + budget + ",block=" + block + ",interval=" + interval + ",window=" + window;
+        return "sparse-accelerate:budget=" + budget + ",block=" + block + ",interval=" + interval + ",window=" + window + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
-        return layer -> layer.decoding() || layer.denseFrom() == 0 || budget >= layer.end() ? DensePolicy.everything(layer) : choose(layer);
+        BudgetRule.Ledger ledger = rule.open();
+        return layer -> layer.decoding() || layer.denseFrom() == 0 || budget >= layer.end() ? DensePolicy.everything(layer) : choose(layer, ledger);
     }
 
-    private LayerSelection choose(LayerState layer) {
+    private LayerSelection choose(LayerState layer, BudgetRule.Ledger ledger) {
         AttentionWeights weights = new AttentionWeights(layer.query(), layer.key(), layer.rule());
         int sinks = Math.min(budget - 1, Math.max(1, budget / 8));
         KeySelection triangular = new StreamingPolicy(sinks, budget - sinks, 1).open(new int[0]).select(layer).of(0);
@@ -67,6 +74,12 @@ public record SparseAcceleratePolicy(int budget, int block, int interval, int wi
                 }
             }
             perHead.add(best);
+        }
+        if (!rule.isStatic()) {
+            LayerSelection shared = new BlockTopKPolicy(block, budget, false, rule).select(layer, ledger, h -> perHead.get(h) == clusters.of(h));
+            for (int h = 0; h < perHead.size(); h++) {
+                perHead.set(h, perHead.get(h) == clusters.of(h) ? shared.of(h) : perHead.get(h));
+            }
         }
         return new LayerSelection(perHead, layer.heads(), 2 * pairs * layer.headDim() + clusters.selectionFlops());
     }

@@ -17,7 +17,8 @@ import org.dhsa.stage.QueryBlocks;
 ///     hierarchical: the centroids are clustered again; S₁ > T₁ says which coarse clusters are opened, S₂ > T as above inside them
 ///
 /// **Source** Squeezed Attention (arXiv 2411.09688): cosine k-means of every key head, centroids as means of the keys themselves, a threshold
-/// calibrated to a share. **Unit** a cluster of keys. **Budget** nominal: the share `keep` of the clustered keys, over
+/// calibrated to a share. What decides (centroids, scores, the quantile, window and rounds) was compared with a public copy of the authors' code (Duc-Haui/SqueezedAttention).
+/// **Unit** a cluster of keys. **Budget** nominal: the share `keep` of the clustered keys, over
 /// all heads, for a query that scores as the calibrating ones do on average. A single query scores more unevenly and mostly reads less.
 /// **Cost of selecting** k-means and calibration once; 2 · headDim per centroid, row and query head, with a hierarchy only for those that are opened.
 /// **Where it rules** the prefix stays dense, it is prepared offline in the paper; the last `input` tokens of the prompt are the user's input and
@@ -40,8 +41,14 @@ import org.dhsa.stage.QueryBlocks;
 /// @param coarse       coarse clusters per clustered key (0.01 in the paper)
 /// @param iterations   rounds of k-means at most (150 in the official code)
 /// @param seed         of k-means
+/// @param rule         how the pairs of the clusters above the threshold are shared out among rows; the mass of a cluster is N · S, a share of the clustered keys' attention. One
+///                     threshold on S for all rows is `water-filling` already, which therefore changes nothing here with one level. With two, a row may take only clusters that it opened
 public record SqueezedPolicy(double keep, double centroids, int input, int window, boolean hierarchical, double keepCoarse, double coarse,
-                             int iterations, long seed) implements SelectionPolicy {
+                             int iterations, long seed, BudgetRule rule) implements SelectionPolicy {
+
+    public SqueezedPolicy(double keep, double centroids, int input, int window, boolean hierarchical, double keepCoarse, double coarse, int iterations, long seed) {
+        this(keep, centroids, input, window, hierarchical, keepCoarse, coarse, iterations, seed, BudgetRule.STATIC);
+    }
 
     public SqueezedPolicy {
         Lists.share("keep", keep);
@@ -59,18 +66,19 @@ public record SqueezedPolicy(double keep, double centroids, int input, int windo
     @Override
     public String name() {
         return "squeezed:keep=" + keep + ",centroids=" + centroids + ",input=" + input + ",window=" + window + ",levels=" + (hierarchical ? 2 : 1)
-                + ",keep-coarse=" + keepCoarse + ",coarse=" + coarse + ",iterations=" + iterations + ",seed=" + seed;
+                + ",keep-coarse=" + keepCoarse + ",coarse=" + coarse + ",iterations=" + iterations + ",seed=" + seed + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
         Map<Integer, Prepared> byLayer = new HashMap<>();
+        BudgetRule.Ledger ledger = rule.open();
         return layer -> {
             long[] flops = new long[1];
             if (!layer.decoding()) {
                 byLayer.put(layer.layer(), prepare(layer, flops));
             }
-            return choose(layer, byLayer.get(layer.layer()), flops);
+            return choose(layer, byLayer.get(layer.layer()), ledger, flops);
         };
     }
 
@@ -80,7 +88,7 @@ public record SqueezedPolicy(double keep, double centroids, int input, int windo
     private Prepared prepare(LayerState layer, long[] flops) {
         int prefix = Math.max(0, layer.end() - input);
         int clustered = prefix - window;
-        if (clustered <= 0 || keep == 1) {
+        if (clustered <= 0 || keep == 1 && rule.isStatic()) {
             return new Prepared(prefix, Math.max(0, clustered), List.of(), null);
         }
         HeadStates states = new HeadStates(layer);
@@ -103,7 +111,7 @@ public record SqueezedPolicy(double keep, double centroids, int input, int windo
             }
         }
         Thresholds thresholds = new Thresholds(SqueezedPrefix.threshold(fine, window, keep),
-                hierarchical ? SqueezedPrefix.threshold(rough, window, keepCoarse) : Double.NEGATIVE_INFINITY);
+                hierarchical && keep < 1 ? SqueezedPrefix.threshold(rough, window, keepCoarse) : Double.NEGATIVE_INFINITY);
         return new Prepared(prefix, clustered, keyHeads, thresholds);
     }
 
@@ -111,7 +119,7 @@ public record SqueezedPolicy(double keep, double centroids, int input, int windo
         return Math.max(1, (int) (share * keys));
     }
 
-    private LayerSelection choose(LayerState layer, Prepared prepared, long[] flops) {
+    private LayerSelection choose(LayerState layer, Prepared prepared, BudgetRule.Ledger ledger, long[] flops) {
         if (prepared.keyHeads().isEmpty()) {
             return DensePolicy.everything(layer);
         }
@@ -121,17 +129,27 @@ public record SqueezedPolicy(double keep, double centroids, int input, int windo
         for (int h = 0; h < layer.heads(); h++) {
             int head = h;
             SqueezedPrefix own = prepared.keyHeads().get(states.keyHead(h));
-            perHead.add(Lists.each(rows, row -> {
+            Map<QueryBlocks.Block, SqueezedPrefix.Lookup> lookups = new HashMap<>();
+            KeySelection chosen = Lists.each(rows, row -> {
                 if (row.start() < prepared.prefix()) {
                     return Lists.byPosition(IntStream.range(0, row.end()).toArray());
                 }
                 int first = layer.firstVisible(row.start());
                 SqueezedPrefix.Lookup lookup = own.lookup(states.query(head, row.start()), first, layer.rule(), prepared.thresholds());
+                lookups.put(row, lookup);
                 flops[0] += 2L * layer.headDim() * lookup.centroids();
                 return Lists.byPosition(IntStream.rangeClosed(first, row.start()).filter(j -> j >= prepared.clustered() || lookup.keeps(j)).toArray());
-            }));
+            });
+            perHead.add(rule.isStatic() ? chosen : UnitBudget.share(ledger, layer, head, rows, j -> j < prepared.clustered() ? own.fine().labels()[j] : -1,
+                    row -> candidates(chosen.blocks().get(row.segment()).keys(), lookups.get(row), prepared.clustered(), own.fine().count())));
         }
         return new LayerSelection(perHead, layer.heads(), flops[0]);
+    }
+
+    /// @param lookup null in the prefix, which reads all it sees
+    private static UnitBudget.Candidates candidates(int[] keys, SqueezedPrefix.Lookup lookup, int clustered, int clusters) {
+        return lookup == null ? new UnitBudget.Candidates(keys, j -> true, new double[clusters], new double[clusters])
+                : new UnitBudget.Candidates(keys, j -> j >= clustered, lookup.ranks(), lookup.shares());
     }
 
     /// The prefix as one block that reads all it sees, then row by row.

@@ -22,9 +22,16 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
     /// @param labels    cluster of every key
     /// @param kept      fine clusters to read
     /// @param centroids how many were looked at
-    record Lookup(int[] labels, boolean[] kept, long centroids) {
+    /// @param shares    per fine cluster, the share of the clustered keys' attention that one of its keys would have if it were its centroid
+    /// @param opened    fine clusters whose coarse cluster was opened; all without a hierarchy
+    record Lookup(int[] labels, boolean[] kept, long centroids, double[] shares, boolean[] opened) {
         boolean keeps(int key) {
             return kept[labels[key]];
+        }
+
+        /// What clusters are ranked by: their shares, and −∞ where nothing was opened.
+        double[] ranks() {
+            return IntStream.range(0, shares.length).mapToDouble(c -> opened[c] ? shares[c] : Double.NEGATIVE_INFINITY).toArray();
         }
     }
 
@@ -84,11 +91,12 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
             }
             looked = coarse.count() + IntStream.range(0, opened.length).filter(c -> opened[c]).count();
         }
-        boolean[] kept = exceeding(estimate, sizes, thresholds.fine());
+        double[] shares = shares(estimate, sizes);
+        boolean[] kept = new boolean[shares.length];
         for (int c = 0; c < kept.length; c++) {
-            kept[c] &= opened[c];
+            kept[c] = opened[c] && shares[c] > thresholds.fine();
         }
-        return new Lookup(fine.labels(), kept, looked);
+        return new Lookup(fine.labels(), kept, looked, shares, opened);
     }
 
     /// Keys from `first` on per coarse cluster.
@@ -101,13 +109,19 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
     }
 
     private static boolean[] exceeding(double[] logits, int[] sizes, double threshold) {
-        double max = Arrays.stream(logits).max().orElseThrow();
-        double sum = IntStream.range(0, logits.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
+        double[] shares = shares(logits, sizes);
         boolean[] exceeding = new boolean[logits.length];
         for (int c = 0; c < logits.length; c++) {
-            exceeding[c] = Math.exp(logits[c] - max) / sum > threshold;
+            exceeding[c] = shares[c] > threshold;
         }
         return exceeding;
+    }
+
+    /// Share of each cluster's key, the sizes counted.
+    private static double[] shares(double[] logits, int[] sizes) {
+        double max = Arrays.stream(logits).max().orElseThrow();
+        double sum = IntStream.range(0, logits.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
+        return Arrays.stream(logits).map(logit -> Math.exp(logit - max) / sum).toArray();
     }
 
     private static double[] logits(double[] query, Clusters clusters, AttentionRule rule) {

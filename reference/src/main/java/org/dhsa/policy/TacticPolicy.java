@@ -34,7 +34,13 @@ import org.dhsa.stage.KeySelection.BlockSelection;
 /// @param iterations   rounds of k-means at most
 /// @param seed         of k-means
 /// @param sparsePrompt the rows of the prompt choose too
-public record TacticPolicy(double p, int clusterSize, TailFit.Sampling sampling, int iterations, long seed, boolean sparsePrompt) implements SelectionPolicy {
+/// @param rule         how the pairs of the union are shared out among rows, a whole cluster at a time; the mass of a cluster is what its keys would hold if they were its centroid,
+///                     summed over the query heads of the group, as a share of the clustered keys
+public record TacticPolicy(double p, int clusterSize, TailFit.Sampling sampling, int iterations, long seed, boolean sparsePrompt, BudgetRule rule) implements SelectionPolicy {
+
+    public TacticPolicy(double p, int clusterSize, TailFit.Sampling sampling, int iterations, long seed, boolean sparsePrompt) {
+        this(p, clusterSize, sampling, iterations, seed, sparsePrompt, BudgetRule.STATIC);
+    }
 
     public TacticPolicy {
         Lists.share("p", p);
@@ -45,36 +51,56 @@ public record TacticPolicy(double p, int clusterSize, TailFit.Sampling sampling,
     @Override
     public String name() {
         return "tactic:p=" + p + ",cluster=" + clusterSize + ",exact=" + sampling.exact() + ",first=" + sampling.first() + ",second=" + sampling.second()
-                + ",width=" + sampling.width() + ",iterations=" + iterations + ",seed=" + seed + ",prompt=" + (sparsePrompt ? "sparse" : "dense");
+                + ",width=" + sampling.width() + ",iterations=" + iterations + ",seed=" + seed + ",prompt=" + (sparsePrompt ? "sparse" : "dense") + rule.suffix();
     }
 
     @Override
     public Selector open(int[] promptIds) {
         Map<Integer, List<Clusters>> byLayer = new HashMap<>();
+        BudgetRule.Ledger ledger = rule.open();
         return layer -> {
             if (layer.decoding()) {
-                return choose(layer, byLayer.get(layer.layer()), 0);
+                return choose(layer, byLayer.get(layer.layer()), ledger, 0);
             }
             HeadStates states = new HeadStates(layer);
             List<Clusters> clusters = IntStream.range(0, layer.kvHeads()).mapToObj(g -> KMeans.fit(states.keys(g, 0, layer.end()),
                     Math.ceilDiv(layer.end(), clusterSize), false, iterations, seed + g)).toList();
             byLayer.put(layer.layer(), clusters);
             long flops = clusters.stream().mapToLong(Clusters::flops).sum();
-            return sparsePrompt ? choose(layer, clusters, flops) : new LayerSelection(DensePolicy.everything(layer).perHead(), layer.heads(), flops);
+            return sparsePrompt ? choose(layer, clusters, ledger, flops) : new LayerSelection(DensePolicy.everything(layer).perHead(), layer.heads(), flops);
         };
     }
 
-    private LayerSelection choose(LayerState layer, List<Clusters> clusters, long spent) {
+    private LayerSelection choose(LayerState layer, List<Clusters> clusters, BudgetRule.Ledger ledger, long spent) {
         HeadStates states = new HeadStates(layer);
         int group = layer.heads() / layer.kvHeads();
         long[] flops = {spent};
         List<KeySelection> perHead = new ArrayList<>();
         for (int g = 0; g < layer.kvHeads(); g++) {
             int keyHead = g;
-            KeySelection lists = Lists.each(layer.blocks(1), row -> union(keyHead, row.start(), clusters.get(keyHead), states, layer, flops));
+            Clusters own = clusters.get(keyHead);
+            KeySelection chosen = Lists.each(layer.blocks(1), row -> union(keyHead, row.start(), own, states, layer, flops));
+            KeySelection lists = rule.isStatic() ? chosen : UnitBudget.share(ledger, layer, keyHead, chosen.queryBlocks(), j -> j < own.labels().length ? own.labels()[j] : -1,
+                    row -> candidates(chosen.blocks().get(row.segment()).keys(), keyHead, row.start(), own, states, layer));
             IntStream.range(0, group).forEach(h -> perHead.add(lists));
         }
         return new LayerSelection(perHead, layer.heads(), flops[0]);
+    }
+
+    private static UnitBudget.Candidates candidates(int[] keys, int keyHead, int position, Clusters clusters, HeadStates states, LayerState layer) {
+        int first = layer.firstVisible(position);
+        int end = Math.min(position + 1, clusters.labels().length);
+        int[] sizes = clusters.sizes(Math.min(first, end), end);
+        double[] shares = new double[sizes.length];
+        int group = layer.heads() / layer.kvHeads();
+        for (int h = keyHead * group; h < (keyHead + 1) * group; h++) {
+            double[] query = states.query(h, position);
+            double[] logits = Arrays.stream(clusters.centroids()).mapToDouble(c -> layer.rule().logit(HeadStates.dot(query, c))).toArray();
+            double max = Arrays.stream(logits).max().orElseThrow();
+            double sum = IntStream.range(0, sizes.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
+            Arrays.setAll(shares, c -> shares[c] + (sizes[c] == 0 ? 0 : Math.exp(logits[c] - max) / sum));
+        }
+        return new UnitBudget.Candidates(keys, j -> j >= clusters.labels().length, shares, shares);
     }
 
     /// What the query heads of one key head want together.

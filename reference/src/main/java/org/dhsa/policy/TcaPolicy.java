@@ -17,8 +17,9 @@ import org.dhsa.stage.QueryBlocks;
 ///     share(g)      ∝ need(g), their mean over the key heads (budget − 2 · block) / (L − 2 · block), clamped to [0, 1]; 1 for all if budget ≥ L
 ///     keys(i)       = first block ∪ own block ∪ the ⌊share(g) · block⌋ least redundant keys (at least one) of each block between
 ///
-/// **Source** TCA-Attention (arXiv 2512.09238). Only its abstract was at hand: a share per head from one calibrating pass, and tokens kept by a light
-/// measure of redundancy, in the prompt and while decoding. The measure, the forced blocks and the rule of shares are our reading. **Unit** a key inside a block.
+/// **Source** TCA-Attention (arXiv 2512.09238). Its abstract and the beginning of a review (themoonlight.io) were at hand: a share per head from one calibrating pass, and tokens
+/// kept by a light measure of redundancy, in the prompt and while decoding. The measure, the forced blocks and the rule of shares are our reading. In the review a head's
+/// calibrated configuration says which share of its blocks keeps 1, 2, 4, … tokens, so blocks of one head differ; here each keeps the same number. **Unit** a key inside a block.
 /// **Budget** keys that the last row of the prompt reads, on average over the key heads; earlier rows read the same share of what they see.
 /// **Cost of selecting** the logits of `window` rows; 5 · headDim per key and key head, 2 · headDim per block.
 /// **Where it rules** prompt and decoding. A decoded token reads the prompt at the shares of the prompt; a block is thinned when it is full.

@@ -24,7 +24,25 @@ final class GatePolicyCases {
         all.add(new VsPrefillPolicy(Gates.vsPrefill(3, 4), 0, budget, block));
         all.add(new IcmlLearnedPolicy(Gates.learned(3, 4), true, budget, 0, block, Math.max(1, block / 2), BudgetRule.STATIC));
         // a share of the mass is no budget
-        withRule(budget, block, new BudgetRule(BudgetRule.Kind.PER_LAYER, 1)).stream().filter(p -> !(p instanceof XAttentionPolicy)).forEach(all::add);
+        BudgetRule everything = new BudgetRule(BudgetRule.Kind.PER_LAYER, 1);
+        withRule(budget, block, everything).stream().filter(p -> !(p instanceof XAttentionPolicy)).forEach(all::add);
+        all.addAll(List.of(new FlexPrefillPolicy(1, 2, 1, 0, block, Profile.CORRECTED, everything), new SparseAcceleratePolicy(budget, block, 2, 3, everything),
+                new TacticPolicy(1, 3, PagePolicyCases.SAMPLING, 5, 0, true, everything), PagePolicyCases.squeezed(1, false, everything), PagePolicyCases.squeezed(1, true, everything),
+                new DeltaPolicy(budget, 2, 1, 0, List.of(0), true, new BudgetRule(BudgetRule.Kind.TOP_P, 1)),
+                new IcmlLearnedPolicy(Gates.learned(3, 4), true, budget, 0, block, Math.max(1, block / 2), everything)));
+        return all;
+    }
+
+    /// Those whose static budget is a share, or whose units are not the blocks of all heads. No budget makes the first ones dense.
+    static List<SelectionPolicy> sharesWithRule(int budget, int block, BudgetRule rule) {
+        List<SelectionPolicy> all = new ArrayList<>(List.of(
+                new FlexPrefillPolicy(0.6, 2, 1, 0, block, Profile.CORRECTED, rule), new FlexPrefillPolicy(0.7, 0.3, 2, 0, 3, Profile.CORRECTED, rule),
+                new FlexPrefillPolicy(0.8, 0.4, 1, 4, 3, Profile.UPSTREAM, rule), new TacticPolicy(0.6, 3, PagePolicyCases.SAMPLING, 5, 0, true, rule),
+                PagePolicyCases.squeezed(0.5, false, rule), PagePolicyCases.squeezed(0.5, true, rule), new SparseAcceleratePolicy(budget, block, 2, 3, rule),
+                new IcmlLearnedPolicy(Gates.learned(3, 4), true, budget, 0, block, Math.max(1, block / 2), rule)));
+        if (rule.kind() != BudgetRule.Kind.PER_LAYER) {
+            all.add(new DeltaPolicy(budget, 2, 1, 0, List.of(0), true, rule));
+        }
         return all;
     }
 

@@ -30,6 +30,10 @@ final class PagePolicyCases {
     }
 
     static SqueezedPolicy squeezed(double keep, boolean hierarchical) {
-        return new SqueezedPolicy(keep, 0.4, 5, 3, hierarchical, 0.7, 0.2, 5, 0);
+        return squeezed(keep, hierarchical, BudgetRule.STATIC);
+    }
+
+    static SqueezedPolicy squeezed(double keep, boolean hierarchical, BudgetRule rule) {
+        return new SqueezedPolicy(keep, 0.4, 5, 3, hierarchical, 0.7, 0.2, 5, 0, rule);
     }
 }

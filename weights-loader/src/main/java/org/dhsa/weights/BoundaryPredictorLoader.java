@@ -263,7 +263,7 @@ public final class BoundaryPredictorLoader {
         WeightTensor out = matrix(prefix + "out_proj.weight", 2);
         if (heads.isEmpty()) {
             throw new WeightsFormatException(file, null, "the weights cannot tell the number of heads, since every divisor of "
-                    + out.dim(0) + " fits them: state it (published Gemma 2 set-up: 8; the training default is 4), or put "
+                    + out.dim(0) + " fits them: state it (published Gemma 2 set-up: 8; the training default is 4; on the command line --predictor-heads 8), or put "
                     + "{\"heads\": 8} into a JSON file beside the weights");
         }
         return new SelfAttention(heads.getAsInt(), tensor(prefix + "in_proj_weight"), tensor(prefix + "in_proj_bias"),
@@ -273,7 +273,7 @@ public final class BoundaryPredictorLoader {
     private int window() throws WeightsFormatException {
         if (window.isEmpty()) {
             throw new WeightsFormatException(file, null, "the weights cannot tell the window w of an attention predictor: "
-                    + "state it, or put {\"window\": 4} into a JSON file beside the weights");
+                    + "state it (published: 4; on the command line --predictor-window 4), or put {\"window\": 4} into a JSON file beside the weights");
         }
         return window.getAsInt();
     }

@@ -1,7 +1,6 @@
 package org.dhsa.weights;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -45,10 +44,7 @@ public final class Gemma2Loader {
     /// @throws WeightsFormatException naming file, tensor and what was expected if a file is missing or malformed, or a
     ///                                tensor is missing, unexpected, or of the wrong shape or type
     public static Gemma2Model load(Path folder) throws IOException, WeightsFormatException {
-        if (!Files.isDirectory(folder)) {
-            throw new WeightsFormatException(folder, null, Files.exists(folder)
-                    ? "is a file, expected a model folder with config.json and *.safetensors" : "there is no such folder");
-        }
+        ModelFolder.require(folder);
         Gemma2ConfigReader.Result read = Gemma2ConfigReader.inspect(folder.resolve(Gemma2ConfigReader.CONFIG));
         Checkpoint checkpoint = Checkpoint.open(folder);
         try {

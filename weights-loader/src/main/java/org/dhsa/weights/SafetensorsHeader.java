@@ -56,8 +56,8 @@ record SafetensorsHeader(long headerBytes, Map<String, String> metadata, Map<Str
             throw new WeightsFormatException(path, null, "the header length is 0, expected at least the two bytes of {}");
         }
         if (length < 0 || length > MAX_HEADER_BYTES) {
-            throw new WeightsFormatException(path, null, "the header length is " + Long.toUnsignedString(length)
-                    + ", more than the " + MAX_HEADER_BYTES + " bytes the format allows: is this a safetensors file?");
+            throw new WeightsFormatException(path, null, Lookalike.of(file).orElse("the header length is " + Long.toUnsignedString(length)
+                    + ", more than the " + MAX_HEADER_BYTES + " bytes the format allows: is this a safetensors file?"));
         }
         if (length > fileBytes - PREFIX_BYTES) {
             throw new WeightsFormatException(path, null, "the header length is " + length + ", but only "

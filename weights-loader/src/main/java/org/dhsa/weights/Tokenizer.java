@@ -2,10 +2,12 @@ package org.dhsa.weights;
 
 import ai.djl.sentencepiece.SpTokenizer;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// Text to token ids and back, by a `tokenizer.model` of SentencePiece.
 ///
@@ -39,6 +41,10 @@ public final class Tokenizer implements AutoCloseable {
                     + " bytes, too many for a SentencePiece model");
         }
         byte[] bytes = Files.readAllBytes(tokenizerModel);
+        Optional<String> lookalike = Lookalike.of(MemorySegment.ofArray(bytes));
+        if (lookalike.isPresent()) {
+            throw new WeightsFormatException(tokenizerModel, null, lookalike.get());
+        }
         SentencePieceModel model = SentencePieceModel.parse(tokenizerModel, bytes);
         return new Tokenizer(model, load(tokenizerModel, bytes));
     }

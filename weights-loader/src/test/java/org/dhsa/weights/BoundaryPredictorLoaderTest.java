@@ -97,7 +97,7 @@ class BoundaryPredictorLoaderTest {
     void headsAndWindowCannotBeGuessed() throws Exception {
         attention();
         assertRefused(NONE, WINDOW, "the weights cannot tell the number of heads, since every divisor of 4 fits them: "
-                + "state it (published Gemma 2 set-up: 8; the training default is 4)");
+                + "state it (published Gemma 2 set-up: 8; the training default is 4; on the command line --predictor-heads 8)");
         assertRefused(HEADS, NONE, "the weights cannot tell the window w");
         assertRefused(OptionalInt.of(3), WINDOW, "predictor heads must divide the 4 channels, was 3");
         assertRefused(OptionalInt.of(0), WINDOW, "predictor heads must divide");

@@ -52,9 +52,11 @@ final class EstimatingPolicies {
                 List.of(new Parameter("gamma", "0.9", "share of the estimated mass, above 0 and at most 1"),
                         new Parameter("tau", "0.1", "a head whose distance is below it takes blocks; 0 for never"),
                         new Parameter("min_budget", "1024", "fewest columns, and fewest diagonals"), new Parameter("max_budget", "none", "most columns, and most diagonals, or none"),
-                        new Parameter("block_size", "128", "queries and keys per block, and last queries that judge"), PROFILE),
+                        new Parameter("block_size", "128", "queries and keys per block, and last queries that judge"), PROFILE,
+                        PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
                 (s, r) -> new FlexPrefillPolicy(s.number("gamma", 0.9), s.number("tau", 0.1), s.integer("min_budget", 1024, 1),
-                        s.values().getOrDefault("max_budget", "none").equals("none") ? 0 : s.integer("max_budget", 0, 1), s.integer("block_size", 128, 1), profile(s)),
+                        s.values().getOrDefault("max_budget", "none").equals("none") ? 0 : s.integer("max_budget", 0, 1), s.integer("block_size", 128, 1), profile(s),
+                        PolicyRegistry.rule(s)),
                 (s, b) -> {
                     int most = Math.max(1, b / 2);
                     return with(with(s, "max_budget", most), "min_budget", Math.min(s.integer("min_budget", 1024, 1), most));

@@ -42,29 +42,32 @@ final class PagePolicies {
                         new Parameter("exact", "0.02", "share of the ranks whose logits are computed"),
                         new Parameter("first", "0.1", "where the fit's first window of samples begins, as a share of the ranks"),
                         new Parameter("second", "0.6", "where the second begins"), new Parameter("width", "0.01", "their width, as a share of the ranks"),
-                        new Parameter("iterations", "10", "rounds of k-means at most"), SEED, PROMPT),
+                        new Parameter("iterations", "10", "rounds of k-means at most"), SEED, PROMPT,
+                        PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
                 (s, r) -> new TacticPolicy(s.number("p", 0.9), s.integer("cluster", 32, 1),
                         new TailFit.Sampling(s.number("exact", 0.02), s.number("first", 0.1), s.number("second", 0.6), s.number("width", 0.01)),
-                        s.integer("iterations", 10, 1), s.integer("seed", 0, Integer.MIN_VALUE), sparsePrompt(s)), (s, b) -> s);
+                        s.integer("iterations", 10, 1), s.integer("seed", 0, Integer.MIN_VALUE), sparsePrompt(s), PolicyRegistry.rule(s)), (s, b) -> s);
         registry.add("squeezed", "Squeezed Attention: clusters of a fixed prefix whose centroid scores above a calibrated threshold",
                 List.of(new Parameter("keep", "0.3", "share of the prefix's clustered keys to read, above 0 and at most 1"),
                         new Parameter("centroids", "0.05", "clusters per key"), new Parameter("input", "64", "last tokens of the prompt: the user's input, no prefix"),
                         new Parameter("window", "100", "last tokens of the prefix, which calibrate and are always read"),
                         new Parameter("levels", "1", "1, or 2 for a hierarchy of centroids"),
                         new Parameter("keep-coarse", "0.5", "share of the keys whose coarse cluster is opened"), new Parameter("coarse", "0.01", "coarse clusters per key"),
-                        new Parameter("iterations", "150", "rounds of k-means at most"), SEED),
+                        new Parameter("iterations", "150", "rounds of k-means at most"), SEED, PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
                 (s, r) -> new SqueezedPolicy(s.number("keep", 0.3), s.number("centroids", 0.05), s.integer("input", 64, 0), s.integer("window", 100, 1),
                         s.choice("levels", "1", "2").equals("2"), s.number("keep-coarse", 0.5), s.number("coarse", 0.01), s.integer("iterations", 150, 1),
-                        s.integer("seed", 0, Integer.MIN_VALUE)), (s, b) -> s);
+                        s.integer("seed", 0, Integer.MIN_VALUE), PolicyRegistry.rule(s)), (s, b) -> s);
         registry.add("delta", "DELTA: a few dense layers choose pages, the layers after them read these",
                 List.of(new Parameter("budget", "256", "keys per row of a sparse layer, in whole pages"), PAGE,
                         new Parameter("recent", "8, or an eighth of the pages if fewer", "last pages, always read"), DENSE_LAYERS,
-                        new Parameter("deltas", "spread", "layers that choose, as 2+14+23, or spread: three, evenly"), PROMPT),
+                        new Parameter("deltas", "spread", "layers that choose, as 2+14+22, or spread: three, evenly"), PROMPT,
+                        new Parameter("rule", "static", "static, top-p, water-filling: who spends the pairs of the static budget; never more of them"),
+                        new Parameter("mass", "0.9", "share of the estimated attention mass at which top-p stops")),
                 (s, r) -> {
                     int budget = s.integer("budget", BUDGET, 1);
                     int page = s.integer("page", PolicyRegistry.eighth(budget, 16), 1);
                     return new DeltaPolicy(budget, page, s.integer("recent", PolicyRegistry.eighth(budget / page, 8), 0), s.integer("dense-layers", 2, 0),
-                            deltas(s), sparsePrompt(s));
+                            deltas(s), sparsePrompt(s), PolicyRegistry.rule(s));
                 }, PolicyRegistry::replaceBudget);
         registry.add("cascade", "Cascading KV Cache: what a cache of sub-caches would hold, each taking in half of what the one before loses",
                 List.of(new Parameter("budget", "256", "keys in the cache, sinks included; a row also reads its own stride"),
@@ -85,11 +88,11 @@ final class PagePolicies {
                 List.of(new Parameter("budget", "256", "keys per row, of block-cluster per block of rows"),
                         new Parameter("block", "64, or budget / 8 if smaller", "rows and keys per block of block-cluster"),
                         new Parameter("interval", "16, or budget / 8 if smaller", "distances per interval"),
-                        new Parameter("window", "64", "last sparse rows, which judge")),
+                        new Parameter("window", "64", "last sparse rows, which judge"), PolicyRegistry.RULE.get(0), PolicyRegistry.RULE.get(1)),
                 (s, r) -> {
                     int budget = s.integer("budget", BUDGET, 1);
                     return new SparseAcceleratePolicy(budget, s.integer("block", PolicyRegistry.eighth(budget, 64), 1),
-                            s.integer("interval", PolicyRegistry.eighth(budget, 16), 1), s.integer("window", 64, 1));
+                            s.integer("interval", PolicyRegistry.eighth(budget, 16), 1), s.integer("window", 64, 1), PolicyRegistry.rule(s));
                 }, PolicyRegistry::replaceBudget);
     }
 
@@ -116,7 +119,7 @@ final class PagePolicies {
             return List.of();
         }
         if (!text.matches("\\d{1,5}(\\+\\d{1,5})*")) {
-            throw new IllegalArgumentException(s.name() + ": deltas must be spread, or layers as 2+14+23, was " + text);
+            throw new IllegalArgumentException(s.name() + ": deltas must be spread, or layers as 2+14+22, was " + text);
         }
         return Arrays.stream(text.split("\\+")).map(Integer::valueOf).toList();
     }

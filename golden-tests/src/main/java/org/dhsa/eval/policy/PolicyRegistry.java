@@ -3,6 +3,7 @@ package org.dhsa.eval.policy;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
 import java.util.function.BiFunction;
@@ -159,6 +160,10 @@ public final class PolicyRegistry {
         Known known = KNOWN.get(spec.name());
         if (known == null) {
             throw PolicySpec.unknown("policy", spec.name(), KNOWN.keySet());
+        }
+        Optional<String> noRule = WithoutRule.reason(spec.name());
+        if (spec.values().containsKey("rule") && noRule.isPresent()) {
+            throw new IllegalArgumentException(spec.name() + " takes no rule: " + noRule.get() + "; leave rule out, or take a policy of blocks, pages, chunks or clusters");
         }
         for (String key : spec.values().keySet()) {
             if (!known.entry().parameterNames().contains(key)) {

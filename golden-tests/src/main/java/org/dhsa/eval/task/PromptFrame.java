@@ -12,6 +12,9 @@ import org.dhsa.weights.Tokenizer;
 ///     chat   <bos> <start_of_turn> "user\n" head tail <end_of_turn> "\n" <start_of_turn> "model\n" prefix
 public final class PromptFrame {
 
+    public static final String START_OF_TURN = "<start_of_turn>";
+    public static final String END_OF_TURN = "<end_of_turn>";
+
     private final Tokenizer tokenizer;
     private final int startOfTurn;
     private final int endOfTurn;
@@ -35,7 +38,7 @@ public final class PromptFrame {
 
     /// @throws BadInput if the vocabulary has no turns
     public static PromptFrame chat(Tokenizer tokenizer) {
-        return new PromptFrame(tokenizer, true, turn(tokenizer, "<start_of_turn>"), turn(tokenizer, "<end_of_turn>"));
+        return new PromptFrame(tokenizer, true, turn(tokenizer, START_OF_TURN), turn(tokenizer, END_OF_TURN));
     }
 
     private static int turn(Tokenizer tokenizer, String piece) {
@@ -48,12 +51,17 @@ public final class PromptFrame {
     }
 
     /// Tokens that end an answer here, beside the model's own.
-    Set<Integer> stopIds() {
+    public Set<Integer> stopIds() {
         Set<Integer> stops = new HashSet<>();
         if (chat) {
             stops.add(endOfTurn);
         }
         return stops;
+    }
+
+    /// The tokens of one text in this frame.
+    public int[] ids(String text) {
+        return frame("", text, "").ids();
     }
 
     /// @param tail   from here on the authors' setting reads densely: what follows the context

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.dhsa.golden.GoldenFormatException;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
@@ -134,6 +135,29 @@ final class ActualTensors {
 
     DType dtype(String name) {
         return matches.get(name).dumped().dtype();
+    }
+
+    /// The narrowest type that holds every value of these tensors though all are stored in a wider one; empty if there is none, or no tensor.
+    Optional<DType> narrowest(List<String> names) throws GoldenFormatException {
+        List<DType> candidates = new ArrayList<>(List.of(DType.BF16, DType.F16, DType.F32));
+        for (String name : names) {
+            int stored = dtype(name).bytes();
+            candidates.removeIf(type -> type.bytes() >= stored);
+            for (double value : matches.get(name).dumped().values()) {
+                candidates.removeIf(type -> !fits(value, type));
+            }
+        }
+        return names.isEmpty() ? Optional.empty() : candidates.stream().findFirst();
+    }
+
+    private static boolean fits(double value, DType type) {
+        float narrow = (float) value;
+        boolean single = Double.isNaN(value) || narrow == value;
+        return switch (type) {
+            case BF16 -> single && (Float.floatToRawIntBits(narrow) & 0xFFFF) == 0;
+            case F16 -> single && (Float.isNaN(narrow) || Float.float16ToFloat(Float.floatToFloat16(narrow)) == narrow);
+            default -> single;
+        };
     }
 
     /// Whether the port dumped what this call was given.

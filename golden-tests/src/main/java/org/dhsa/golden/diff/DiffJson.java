@@ -53,6 +53,7 @@ final class DiffJson {
         result.missingNames().forEach(only.putArray("notCovered")::add);
         result.unused().forEach(only.putArray("unused")::add);
         result.notes().forEach(only.putArray("notes")::add);
+        result.blind().forEach(only.putArray("cannotShow")::add);
         return root;
     }
 

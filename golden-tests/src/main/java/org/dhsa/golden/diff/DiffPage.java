@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.dhsa.demo.PageTemplate;
 
@@ -35,7 +36,7 @@ final class DiffPage {
                 .html("verdict", result.differs() ? "<span class=\"bad\">✗ different</span>" : "<span class=\"good\">✓ every compared tensor is within its budget</span>")
                 .text("expected", result.expectedPath() + " (" + result.expected() + ")").text("actual", result.actualPath())
                 .text("coverage", new DiffText(result).coverage())
-                .html("notes", result.notes().stream().limit(6).map(n -> "<p class=\"small\">" + escape(n) + "</p>").collect(Collectors.joining()))
+                .html("notes", Stream.concat(result.notes().stream().limit(6), result.blind().stream().map(spot -> "This run cannot show " + spot + ".")).map(n -> "<p class=\"small\">" + escape(n) + "</p>").collect(Collectors.joining()))
                 .html("findings", result.findings().stream().map(this::finding).collect(Collectors.joining()))
                 .html("stages", result.results().stream().map(DiffPage::rows).collect(Collectors.joining())).fill();
     }

@@ -14,7 +14,9 @@ import org.dhsa.golden.Verdict;
 /// @param expected what ACTUAL was compared with, for people
 /// @param unused   arrays of ACTUAL that are no expected tensor
 /// @param notes    what was tolerated
-record DiffResult(String expectedPath, String actualPath, String expected, List<NodeResult> results, List<Finding> findings, List<String> unused, List<String> notes) {
+/// @param blind    what this run cannot show, right or wrong
+record DiffResult(String expectedPath, String actualPath, String expected, List<NodeResult> results, List<Finding> findings, List<String> unused, List<String> notes,
+                  List<String> blind) {
 
     /// One mistake: the first stage where it shows, and the others of the same kind.
     ///

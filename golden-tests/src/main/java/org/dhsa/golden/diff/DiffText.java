@@ -28,6 +28,7 @@ final class DiffText {
         if (!result.differs()) {
             line("Same: every compared tensor is within its budget" + (result.nearTies() > 0 ? "; " + result.nearTies() + " tensors of key lists exchange keys of equal score at the cut (near-tie)"
                     + (result.consequences().isEmpty() ? "" : ", and " + result.consequences().size() + " later stage calls differ only because of that") : "") + ".");
+            result.blind().forEach(spot -> line("This run cannot show " + spot + "."));
             return out.toString();
         }
         for (int f = 0; f < result.findings().size(); f++) {

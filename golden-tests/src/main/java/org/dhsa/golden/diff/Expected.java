@@ -1,6 +1,7 @@
 package org.dhsa.golden.diff;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.dhsa.golden.GoldenFormatException;
 
@@ -25,6 +26,11 @@ interface Expected extends TensorSource, AutoCloseable {
 
     /// Decoder layers; 0 where there are none.
     int layers();
+
+    /// What no port can get wrong visibly, because of the sizes of the run; one sentence each.
+    default List<String> blindSpots() {
+        return List.of();
+    }
 
     /// Names that ACTUAL may use besides, with their own axes.
     default NameMap names() {

@@ -20,6 +20,7 @@ import org.dhsa.model.BoundaryPredictorWeights;
 import org.dhsa.model.DhsaConfig;
 import org.dhsa.model.Gemma2Config;
 import org.dhsa.model.WeightTensor;
+import org.dhsa.stage.Stage;
 import org.dhsa.tensor.DoubleTensor;
 import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
@@ -227,6 +228,12 @@ final class ExportFolder extends TracedFolder {
     public String description() {
         Gemma2Config c = trace.setting().config();
         return "export of a model with " + c.numHiddenLayers() + " layers, " + trace.setting().length() + " tokens, " + json.path("mode").asText() + " attention";
+    }
+
+    @Override
+    public List<String> blindSpots() {
+        KnownTensor boundaries = tensors().get(ForwardTrace.name(0, Stage.NON_MAXIMUM_SUPPRESSION, "boundaries"));
+        return BlindSpots.of(trace.setting(), boundaries == null ? OptionalInt.empty() : OptionalInt.of(boundaries.shape().extent(0) - 1));
     }
 
     @Override

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.dhsa.golden.GoldenFormatException;
@@ -16,6 +17,9 @@ public final class GoldenDiff {
     /// @param names `hf`, `transformerlens`, `gemma_pytorch` or a file
     /// @param dtype arithmetic of the port, empty for the type of each dumped tensor
     public record Options(Optional<Path> model, Optional<String> names, Optional<DType> dtype, boolean everyStage) {}
+
+    /// Tensors that are looked at for the type in which they were computed.
+    private static final int LOOKED_AT = 4;
 
     private final DiffResult result;
 
@@ -39,10 +43,22 @@ public final class GoldenDiff {
                     progress.accept("diagnosis of " + first.node().where());
                     findings.add(new DiffResult.Finding(first, worst, group.subList(1, group.size()), List.of(), engine.heatMap(first, worst), diagnosing.of(group)));
                 }
+                List<String> notes = new ArrayList<>(actual.notes());
+                if (options.dtype().isEmpty()) {
+                    narrower(actual, results).ifPresent(note -> notes.addFirst(note));
+                }
                 return new GoldenDiff(new DiffResult(expectedPath.toString(), actualPath.toString(), expected.description(), results, DiffResult.merged(findings),
-                        actual.unused(), actual.notes()));
+                        actual.unused(), notes, expected.blindSpots()));
             }
         }
+    }
+
+    /// A word on a program that computes in a narrower type than it dumps: it is held to the accuracy of the wide one.
+    private static Optional<String> narrower(ActualTensors actual, List<NodeResult> results) throws GoldenFormatException {
+        List<String> wrong = results.stream().flatMap(r -> r.compared().stream()).filter(d -> d.differs() && d.budget().error() > 0).map(TensorDiff::name).limit(LOOKED_AT).toList();
+        Optional<DType> type = actual.narrowest(wrong);
+        return type.map(t -> "ACTUAL is stored as " + actual.dtype(wrong.getFirst()) + ", but every value of what differs first fits " + t + ": if the program computes in " + t
+                + ", compare with --dtype " + t.name().toLowerCase(Locale.ROOT));
     }
 
     /// 0 same, 1 different.

@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.dhsa.golden.CaseResult;
@@ -43,14 +45,25 @@ public final class ForeignProgram {
 
     /// The exit code that says "not covered".
     public static final int NOT_COVERED = 3;
+    /// What `sh` gives for a program that is not there, or may not be run.
+    private static final Set<Integer> SHELL_FAILED = Set.of(126, 127);
+    private static final Set<DType> READABLE = Set.of(DType.F64, DType.F32, DType.BF16, DType.I64);
     private static final int TAIL = 600;
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
     private final String command;
     private final Duration timeout;
+    private final Optional<Path> keep;
     private final CaseDiagnosis diagnosis = new CaseDiagnosis();
+    /// Whether it has ever ended in another way than "not found".
+    private boolean found;
 
     public ForeignProgram(String command, Duration timeout) {
+        this(command, timeout, Optional.empty());
+    }
+
+    /// @param keep where to leave input, output and standard error of each case that is wrong, in a folder with the case's id
+    public ForeignProgram(String command, Duration timeout, Optional<Path> keep) {
         if (command.isBlank()) {
             throw new IllegalArgumentException("the command is empty");
         }
@@ -59,33 +72,59 @@ public final class ForeignProgram {
         }
         this.command = command;
         this.timeout = timeout;
+        this.keep = keep;
     }
 
     /// Runs the program on one case and compares.
     ///
     /// @throws IOException if the folders for it cannot be written, or the shell cannot be started
-    public CaseResult check(VectorCase golden) throws IOException, InterruptedException {
+    /// @throws CannotStart if the shell finds no such program, the first time already
+    public CaseResult check(VectorCase golden) throws IOException, InterruptedException, CannotStart {
         Path folder = Files.createTempDirectory("dhsa-exec");
         try {
             Path in = Files.createDirectory(folder.resolve("in"));
             Path out = folder.resolve("out.safetensors");
             writeInputs(golden, in);
             Path said = folder.resolve("stderr.txt");
-            ProcessBuilder builder = new ProcessBuilder(shell(in, out)).redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(said.toFile());
-            Process process = builder.start();
-            process.getOutputStream().close();
-            if (!process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
-                process.descendants().forEach(ProcessHandle::destroyForcibly);
-                process.destroyForcibly().waitFor();
-                return error(golden, "took more than " + timeout.toSeconds() + " s and was ended" + tail(said));
+            CaseResult result = run(golden, in, out, said);
+            if (keep.isPresent() && (result.verdict() == Verdict.FAIL || result.verdict() == Verdict.ERROR)) {
+                keep(folder, Files.createDirectories(keep.get().resolve(golden.id())));
             }
-            return switch (process.exitValue()) {
-                case 0 -> compare(golden, out, said);
-                case NOT_COVERED -> new CaseResult(golden.id(), golden.slug(), Verdict.NOT_COVERED, List.of(), "the program does not cover it (exit code 3)");
-                default -> error(golden, "ended with exit code " + process.exitValue() + tail(said));
-            };
+            return result;
         } finally {
             delete(folder);
+        }
+    }
+
+    private CaseResult run(VectorCase golden, Path in, Path out, Path said) throws IOException, InterruptedException, CannotStart {
+        ProcessBuilder builder = new ProcessBuilder(shell(in, out)).redirectOutput(ProcessBuilder.Redirect.DISCARD).redirectError(said.toFile());
+        Process process = builder.start();
+        process.getOutputStream().close();
+        if (!process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
+            process.descendants().forEach(ProcessHandle::destroyForcibly);
+            process.destroyForcibly().waitFor();
+            return error(golden, "took more than " + timeout.toSeconds() + " s and was ended" + tail(said));
+        }
+        if (!found && SHELL_FAILED.contains(process.exitValue())) {
+            throw new CannotStart("--exec \"" + command + "\" cannot be started" + tail(said) + ". The command is run in the folder " + Path.of("").toAbsolutePath());
+        }
+        found = true;
+        return switch (process.exitValue()) {
+            case 0 -> compare(golden, out, said);
+            case NOT_COVERED -> new CaseResult(golden.id(), golden.slug(), Verdict.NOT_COVERED, List.of(), "the program does not cover it (exit code 3)");
+            default -> error(golden, "ended with exit code " + process.exitValue() + tail(said));
+        };
+    }
+
+    /// Copies one case's files; an output of an earlier run does not stay.
+    private static void keep(Path from, Path to) throws IOException {
+        for (String name : List.of("in/case.json", "in/inputs.safetensors", "out.safetensors", "stderr.txt")) {
+            Path target = to.resolve(name);
+            Files.createDirectories(target.getParent());
+            Files.deleteIfExists(target);
+            if (Files.exists(from.resolve(name))) {
+                Files.copy(from.resolve(name), target);
+            }
         }
     }
 
@@ -134,7 +173,8 @@ public final class ForeignProgram {
         Map<String, Tensor> actual = new LinkedHashMap<>();
         try (SafetensorsFile file = SafetensorsFile.open(out)) {
             for (String name : file.names()) {
-                if (golden.expected().containsKey(name)) {
+                // others are only told by name, when one that is expected is missing
+                if (golden.expected().containsKey(name) || READABLE.contains(file.tensor(name).dtype())) {
                     actual.put(name, tensor(file.tensor(name)));
                 }
             }
@@ -146,7 +186,7 @@ public final class ForeignProgram {
 
     /// Axes get numbers for names: a comparison looks at extents.
     private static VectorTensor tensor(WeightTensor from) throws UnreadableOutput {
-        if (from.dtype() != DType.F64 && from.dtype() != DType.F32 && from.dtype() != DType.BF16 && from.dtype() != DType.I64) {
+        if (!READABLE.contains(from.dtype())) {
             throw new UnreadableOutput("tensor " + from.name() + " is of type " + from.dtype() + ", expected F64, F32, BF16 or I64");
         }
         List<Object> axes = new ArrayList<>();
@@ -174,6 +214,15 @@ public final class ForeignProgram {
             for (Path path : walk.sorted(java.util.Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);
             }
+        }
+    }
+
+    /// The command is no program.
+    public static final class CannotStart extends Exception {
+        private static final long serialVersionUID = 1;
+
+        CannotStart(String message) {
+            super(message);
         }
     }
 

@@ -26,19 +26,20 @@ public final class ForeignRun {
     ///
     /// @param dirOrCase a tree of vectors, or one case folder; folders of recordings in it are passed over
     /// @param onCase    told each result as soon as it is there
-    /// @throws GoldenFormatException if there is no case to check, or every one is broken
+    /// @throws GoldenFormatException      if there is no case to check, or every one is broken
+    /// @throws ForeignProgram.CannotStart if the shell does not find the program: no case was checked
     public static GoldenRun of(Path dirOrCase, ForeignProgram program, Predicate<String> caseFilter, Consumer<CaseResult> onCase)
-            throws GoldenFormatException, IOException, InterruptedException {
+            throws GoldenFormatException, IOException, InterruptedException, ForeignProgram.CannotStart {
         List<CaseResult> results = new ArrayList<>();
         List<GoldenFormatException> unusable = new ArrayList<>(VectorTree.verify(dirOrCase));
-        Map<String, String> levels = new HashMap<>();
+        Map<String, GoldenRun.Place> places = new HashMap<>();
         for (Path folder : folders(dirOrCase)) {
             try {
                 if (VectorCase.isOne(folder) && caseFilter.test(VectorCase.readId(folder))) {
                     VectorCase golden = VectorCase.read(folder);
                     CaseResult result = program.check(golden);
                     results.add(result);
-                    levels.put(golden.id(), golden.level());
+                    places.put(golden.id(), new GoldenRun.Place(golden.level(), golden.profile()));
                     onCase.accept(result);
                 }
             } catch (GoldenFormatException e) {
@@ -51,7 +52,7 @@ public final class ForeignRun {
         if (results.isEmpty()) {
             throw new GoldenFormatException(dirOrCase, "holds no case of the vectors that passes the filter", "a foreign program is run on golden-tests/golden/v1 or a part of it");
         }
-        return GoldenRun.ofResults(results, unusable, VectorTree.version(dirOrCase), levels);
+        return GoldenRun.ofResults(results, unusable, VectorTree.version(dirOrCase), places);
     }
 
     private static List<Path> folders(Path dirOrCase) throws GoldenFormatException, IOException {

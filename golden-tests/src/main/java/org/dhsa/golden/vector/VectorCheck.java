@@ -51,7 +51,7 @@ public final class VectorCheck {
             if (tensor == null && !expected.required()) {
                 continue;
             }
-            Comparison comparison = tensor == null ? VectorComparison.wrong(expected, "is missing; there are " + actual.keySet())
+            Comparison comparison = tensor == null ? VectorComparison.wrong(expected, actual.isEmpty() ? "is missing; there is no tensor at all" : "is missing; there are " + actual.keySet())
                     : VectorComparison.compare(golden, expected, tensor, fp64);
             comparisons.add(comparison);
             verdict = comparison.verdict().compareTo(verdict) > 0 ? comparison.verdict() : verdict;

@@ -8,9 +8,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.dhsa.golden.Comparison;
 import org.dhsa.golden.Verdict;
+import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.tensor.Shape;
 import org.dhsa.tensor.Tensor;
 
 /// Compares what an implementation gave with what a case expects, by the rules of CONTRACT.md.
@@ -21,6 +24,8 @@ public final class VectorComparison {
     /// An FP64 implementation is not let off with what a float32 one may do.
     private static final double FP64_RELATIVE = 1e-10;
 
+    private static final int MOST_SHOWN = 24;
+
     private VectorComparison() {}
 
     /// @param actual any numeric type; axis names are not looked at, extents are
@@ -29,7 +34,7 @@ public final class VectorComparison {
         DoubleTensor want = expected.tensor().toDouble();
         boolean lists = expected.comparison().path("kind").asText().equals("selection");
         if (!sameExtents(want, actual)) {
-            return lists && sameRows(want, actual) ? otherWidth(golden, expected, want, actual.toDouble()) : wrong(expected, "shape " + actual.shape() + " where " + want.shape() + " is expected");
+            return lists && sameRows(want, actual) ? otherWidth(golden, expected, want, actual.toDouble()) : wrong(expected, otherShape(expected, want, actual));
         }
         double[] have = actual.toDouble().data();
         return switch (expected.comparison().path("kind").asText()) {
@@ -66,6 +71,36 @@ public final class VectorComparison {
     /// Largest finite magnitude.
     static double largest(double[] values) {
         return Arrays.stream(values).filter(Double::isFinite).map(Math::abs).max().orElse(0);
+    }
+
+    /// Both shapes; where it can be told, what is wrong with the one: transposed, without its axes, or which list it is instead.
+    private static String otherShape(VectorCase.Expected expected, DoubleTensor want, Tensor actual) {
+        int[] have = extents(actual.shape());
+        int[] wanted = extents(want.shape());
+        String shapes = "shape " + Arrays.toString(have) + " where " + want.shape() + " is expected";
+        if (have.length == 1 && wanted.length == 1 && expected.tensor().dtype() == DType.I64) {
+            int[] had = row(actual.toDouble().data(), 0, have[0]);
+            int[] should = row(want.data(), 0, wanted[0]);
+            int place = firstDifference(should, had);
+            return shapes + "; entry " + place + ": " + (place < had.length ? had[place] : "none") + " where " + (place < should.length ? should[place] : "none")
+                    + " is expected; " + shortened(had) + " where " + shortened(should) + " are";
+        }
+        if (have.length == wanted.length && Arrays.equals(Arrays.stream(have).sorted().toArray(), Arrays.stream(wanted).sorted().toArray())) {
+            return shapes + ": it looks transposed";
+        }
+        return product(have) == product(wanted) ? shapes + ": the same number of values in other axes" : shapes;
+    }
+
+    private static int[] extents(Shape shape) {
+        return IntStream.range(0, shape.rank()).map(shape::extent).toArray();
+    }
+
+    private static long product(int[] extents) {
+        return Arrays.stream(extents).asLongStream().reduce(1, (a, b) -> a * b);
+    }
+
+    private static String shortened(int[] list) {
+        return list.length <= MOST_SHOWN ? Arrays.toString(list) : Arrays.toString(Arrays.copyOf(list, MOST_SHOWN)).replace("]", ", ... ]");
     }
 
     private static boolean sameExtents(DoubleTensor want, Tensor actual) {
@@ -130,10 +165,10 @@ public final class VectorComparison {
                 int place = firstDifference(wanted, had);
                 return new Comparison(expected.stage(), expected.layer(), expected.name(), Verdict.FAIL, Double.POSITIVE_INFINITY, Double.POSITIVE_INFINITY, Double.NaN, 0,
                         width == 0 ? "" : want.shape().describeIndex(row * width + Math.min(place, width - 1)), at(wanted, place), at(had, place),
-                        "shape " + actual.shape() + " where " + want.shape() + " is expected; " + describe(golden, expected, row, wanted, had));
+                        "shape " + Arrays.toString(extents(actual.shape())) + " where " + want.shape() + " is expected; " + describe(golden, expected, row, wanted, had));
             }
         }
-        return wrong(expected, "shape " + actual.shape() + " where " + want.shape() + " is expected: the lists agree, they are as wide as the longest of them");
+        return wrong(expected, "shape " + Arrays.toString(extents(actual.shape())) + " where " + want.shape() + " is expected: the lists agree, they are as wide as the longest of them");
     }
 
     private static int firstDifference(int[] wanted, int[] had) {

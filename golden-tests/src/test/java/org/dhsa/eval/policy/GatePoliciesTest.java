@@ -64,7 +64,7 @@ class GatePoliciesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"seerattention", "seerattention:nz-ratio=0.3,own=gate,last=dense", "seerattention:budget=64,rule=top-p,mass=0.8", "vsprefill", "vsprefill:budget=40,block=1",
-        "icml-learned", "icml-learned:budget=96,block=32,key-block=16,budgets=dynamic", "icml-vs-sample:budget=64,samples=32", "icml-vsb:density=0.5,ratio=0.25,profile=upstream",
+        "icml-learned", "icml-learned:budget=96,block=32,key-block=16,budgets=dynamic", "icml-learned:budgets=dynamic,rule=top-p", "icml-vs-sample:budget=64,samples=32", "icml-vsb:density=0.5,ratio=0.25,profile=upstream",
         "icml-a:rule=water-filling", "block-topk:rule=per-layer,mass=0.7", "dhsa:chunking=fixed-8,rule=top-p"})
     void aPolicysNameMakesItAgain(String spec) throws IOException, WeightsFormatException {
         PolicyResources resources = all();

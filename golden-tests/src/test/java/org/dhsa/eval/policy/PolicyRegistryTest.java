@@ -3,6 +3,9 @@ package org.dhsa.eval.policy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -14,11 +17,13 @@ import org.dhsa.policy.DhsaPolicy;
 import org.dhsa.policy.FlexPrefillPolicy;
 import org.dhsa.policy.MInferenceVerticalSlashPolicy;
 import org.dhsa.policy.OraclePolicy;
+import org.dhsa.policy.SelectionPolicy;
 import org.dhsa.policy.StreamingPolicy;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PolicyRegistryTest {
 
@@ -92,6 +97,27 @@ class PolicyRegistryTest {
         assertThat(PolicyKnob.of("quest", 256).orElseThrow().at(64)).isEqualTo("quest:budget=64");
     }
 
+    /// A policy takes a rule, or says why not, and the documentation lists it on the same side.
+    @Test
+    void everyPolicyTakesARuleOrSaysWhyNot() throws IOException {
+        String docs = Files.readString(Path.of("../docs/policies.md"));
+        for (PolicyRegistry.Entry entry : PolicyRegistry.entries()) {
+            boolean takes = entry.parameters().stream().anyMatch(p -> p.name().equals("rule"));
+            assertThat(WithoutRule.reason(entry.name()).isPresent()).as(entry.name()).isEqualTo(!takes);
+            String line = docs.lines().filter(l -> l.matches("\\| (`[a-z0-9-]+`, )*`" + entry.name() + "`(, `[a-z0-9-]+`)* \\| (all|top-p, water-filling|none) \\|.*")).findFirst()
+                    .orElseThrow(() -> new AssertionError("docs/policies.md does not say which rules " + entry.name() + " takes"));
+            assertThat(line.contains("| none |")).as(line).isEqualTo(!takes);
+        }
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @ValueSource(strings = {"flexprefill:rule=top-p,mass=0.8", "tactic:rule=water-filling", "squeezed:levels=2,rule=per-layer,mass=0.7", "delta:rule=top-p", "sparse-accelerate:rule=water-filling"})
+    void rulesArePartOfTheName(String spec) {
+        SelectionPolicy policy = PolicyRegistry.create(spec, PolicyResources.NONE);
+        assertThat(policy.name()).contains("rule=");
+        assertThat(PolicyRegistry.create(policy.name(), PolicyResources.NONE)).isEqualTo(policy);
+    }
+
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', value = {
         "slidng:window=4 | unknown policy \"slidng\"; near names: sliding",
@@ -112,7 +138,12 @@ class PolicyRegistryTest {
         "squeezed:keep=2 | keep must be above 0 and at most 1, was 2.0",
         "squeezed:levels=2,coarse=0.5 | fewer coarse clusters than fine ones",
         "delta:deltas=2,dense-layers=3 | deltas must rise, from 3 on, were [2]",
-        "delta:deltas=2-3 | deltas must be spread, or layers as 2+14+23, was 2-3",
+        "delta:deltas=2-3 | deltas must be spread, or layers as 2+14+22, was 2-3",
+        "delta:rule=per-layer | delta takes no rule=per-layer: one choice of pages serves several layers",
+        "cascade:rule=top-p | cascade takes no rule: it holds single keys, and what a row reads decides what later rows can read, so pairs cannot move between rows; leave rule out,",
+        "tca:rule=water-filling,mass=0.9 | tca takes no rule: it ranks single keys by redundancy",
+        "sample-attention:rule=per-layer | sample-attention takes no rule: one choice of columns serves all rows",
+        "dense:rule=top-p | dense takes no rule: every visible key is read",
         "cascade:budget=4 | budget must hold the sinks and one key per cascade",
         "cascade:beta=1 | beta must be at least 0 and below 1, was 1.0",
         "oracle-topp:mass=1.5 | a mass above 0 and at most 1",

@@ -2,15 +2,19 @@ package org.dhsa.golden.diff;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.dhsa.bug.KnownBugs;
+import org.dhsa.cli.Main;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.tensor.DType;
 import org.dhsa.tensor.DoubleTensor;
+import org.dhsa.weights.SafetensorsWriter;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,6 +52,37 @@ class GoldenDiffTest {
             assertThat(result.differs()).as(new DiffText(result).text()).isFalse();
             assertThat(result.missing()).isZero();
             assertThat(result.compared()).isGreaterThan(50);
+        }
+    }
+
+    /// Held to the accuracy of FP64, until it says what it computes in.
+    @Test
+    void aFloat32ProgramThatDumpsFloat64IsToldToSaySo() throws Exception {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        double[] wide = Dumps.float32(dense).get("layers.0.qkv-projection.value").data();
+        writer.addF64("layers.0.qkv-projection.value", wide, 2, 80, 64);
+        Path dump = temp.resolve("wide.safetensors");
+        writer.write(dump);
+        DiffResult result = diff(dense, dump);
+        assertThat(result.exitCode()).isEqualTo(1);
+        assertThat(result.notes().getFirst()).contains("stored as F64").contains("--dtype f32");
+        DiffResult said = diff(dense, dump, null, DType.F32);
+        assertThat(said.exitCode()).isZero();
+        assertThat(said.notes()).isEmpty();
+    }
+
+    @Test
+    void whatTheRunCannotShowIsSaid() throws Exception {
+        Path shortRun = temp.resolve("short");
+        int code = Main.commandLine().setOut(new PrintWriter(new StringWriter())).execute("golden", "export", "--tokens", "2,200,300", "--layers", "0", "--no-baseline", "--out", shortRun.toString());
+        assertThat(code).isZero();
+        DiffResult blind = diff(shortRun, Dumps.write(temp.resolve("wrong-window.safetensors"), Dumps.port(shortRun, "layers-swapped")));
+        assertThat(blind.exitCode()).isZero();
+        assertThat(new DiffText(blind).text()).contains("Same: ").contains("This run cannot show the window of the local layers: 3 tokens fit into its 64");
+        for (Path longRun : List.of(dense, dhsa)) {
+            try (Expected expected = Expected.open(longRun, null)) {
+                assertThat(expected.blindSpots()).isEmpty();
+            }
         }
     }
 

@@ -2,16 +2,21 @@ package org.dhsa.golden.port;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.dhsa.golden.CaseResult;
 import org.dhsa.golden.Verdict;
 import org.dhsa.golden.vector.VectorCase;
+import org.dhsa.golden.vector.VectorTensor;
+import org.dhsa.tensor.DType;
+import org.dhsa.weights.SafetensorsWriter;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,12 +103,53 @@ class ForeignProgramTest {
     }
 
     @Test
+    void aProgramThatIsNotThereEndsTheRunAtItsFirstCase() {
+        assertThatThrownBy(() -> run("no-such-program-here")).isInstanceOf(ForeignProgram.CannotStart.class).hasMessageContaining("no-such-program-here")
+                .hasMessageContaining("not found").hasMessageContaining(Path.of("").toAbsolutePath().toString());
+    }
+
+    @Test
+    void aMissingOutputIsToldTogetherWithWhatIsThere() throws Exception {
+        Path misnamed = folder.resolve("misnamed.safetensors");
+        new SafetensorsWriter().add("Normed", DType.F64, new long[] {1}, new byte[8]).write(misnamed);
+        assertThat(run("copy() { cp " + misnamed + " \"$2\"; }; copy").comparisons().getFirst().note()).isEqualTo("is missing; there are [Normed]");
+    }
+
+    @Test
+    void aTransposedOutputIsCalledSo() throws Exception {
+        VectorTensor normed = golden.expected().get("normed").tensor();
+        int rows = normed.shape().extent(0);
+        int columns = normed.shape().extent(1);
+        assertThat(rows).as("the case can be transposed visibly").isNotEqualTo(columns);
+        Path turned = folder.resolve("turned.safetensors");
+        new SafetensorsWriter().add("normed", DType.F64, new long[] {columns, rows}, normed.bytes()).write(turned);
+        assertThat(run("copy() { cp " + turned + " \"$2\"; }; copy").comparisons().getFirst().note()).isEqualTo("shape [" + columns + ", " + rows + "] where [queryLen=" + rows + ", modelDim="
+                + columns + "] is expected: it looks transposed");
+    }
+
+    @Test
+    void filesOfAWrongCaseAreKeptAndOldOnesGo() throws Exception {
+        Path kept = folder.resolve("kept");
+        Path place = kept.resolve(golden.id());
+        new ForeignProgram("write() { echo rubbish >\"$2\"; echo why >&2; }; write", Duration.ofMinutes(10), Optional.of(kept)).check(golden);
+        assertThat(place.resolve("out.safetensors")).hasContent("rubbish");
+        assertThat(place.resolve("stderr.txt")).hasContent("why");
+        assertThat(place.resolve("in/case.json")).exists();
+        assertThat(place.resolve("in/inputs.safetensors")).exists();
+        new ForeignProgram("exit 1;", Duration.ofMinutes(10), Optional.of(kept)).check(golden);
+        assertThat(place.resolve("out.safetensors")).doesNotExist();
+        Path none = folder.resolve("none");
+        new ForeignProgram("copy() { cp " + expected() + " \"$2\"; }; copy", Duration.ofMinutes(10), Optional.of(none)).check(golden);
+        assertThat(none).as("nothing is kept of what is right").doesNotExist();
+    }
+
+    @Test
     void anEmptyCommandIsRefused() {
         assertThatIllegalArgumentException().isThrownBy(() -> new ForeignProgram(" ", Duration.ofSeconds(1))).withMessageContaining("empty");
         assertThatIllegalArgumentException().isThrownBy(() -> new ForeignProgram("x", Duration.ZERO)).withMessageContaining("positive");
     }
 
-    private CaseResult run(String command) throws IOException, InterruptedException {
+    private CaseResult run(String command) throws Exception {
         return new ForeignProgram(command, Duration.ofMinutes(10)).check(golden);
     }
 

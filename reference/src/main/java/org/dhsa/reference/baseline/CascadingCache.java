@@ -14,7 +14,8 @@ import java.util.stream.IntStream;
 ///     score(j) ← β · score(j) + (1 − β) · weight(j)         for every key of a row, after each row
 ///
 /// **Source** Cascading KV Cache (arXiv 2406.17808), and the authors' code for what decides: time counts tokens after the sinks; equal scores go to the newer.
-/// **Reading** until every sub-cache is full nothing competes, so a cache that is large enough is a cache of everything.
+/// **Reading** until every sub-cache is full nothing competes, so a cache that is large enough is a cache of everything. In the code the first token after that still moves
+/// on in every sub-cache, whatever its time; the two differ by one token if the sub-caches' sizes together are no multiple of 2^(sub-caches − 1).
 /// **Pitfall** the newest sub-cache takes every token (2^0), so it is a sliding window.
 public final class CascadingCache {
 
