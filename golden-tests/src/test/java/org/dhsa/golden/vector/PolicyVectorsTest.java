@@ -172,7 +172,7 @@ class PolicyVectorsTest {
         });
         CaseResult longer = judged(read("policy/sliding/blocks-local"), (row, keys) -> row < 2 ? keys : IntStream.rangeClosed(keys[0] - 1, keys[keys.length - 1]).toArray());
         assertThat(longer.firstDivergence()).hasValueSatisfying(c -> assertThat(c.note())
-                .isEqualTo("shape [lists=6, budget=10] where [lists=6, budget=9] is expected; list 2, all heads, rows 8 to 11, entry 0: key 2 where key 3 is expected; "
+                .isEqualTo("shape [6, 10] where [lists=6, budget=9] is expected; list 2, all heads, rows 8 to 11, entry 0: key 2 where key 3 is expected; "
                         + "keys [2, 3, 4, 5, 6, 7, 8, 9, 10, 11] where [3, 4, 5, 6, 7, 8, 9, 10, 11] are expected"));
     }
 
