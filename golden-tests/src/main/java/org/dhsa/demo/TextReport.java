@@ -3,6 +3,7 @@ package org.dhsa.demo;
 import java.io.PrintWriter;
 import java.util.Optional;
 import java.util.function.Function;
+import org.apache.commons.text.WordUtils;
 import org.dhsa.cli.Terminal;
 import org.dhsa.generate.AttentionCount;
 import org.dhsa.stage.Boundaries;
@@ -164,17 +165,7 @@ public final class TextReport {
 
     /// @param start what stands before the first line; the others are indented as far
     private static String wrap(String start, String text) {
-        StringBuilder wrapped = new StringBuilder(start);
-        int column = start.length();
-        for (String word : text.split(" ")) {
-            if (column + word.length() > WIDTH) {
-                wrapped.append('\n').append(" ".repeat(start.length()));
-                column = start.length();
-            }
-            wrapped.append(word).append(' ');
-            column += word.length() + 1;
-        }
-        return wrapped.toString().stripTrailing();
+        return start + WordUtils.wrap(text, WIDTH - start.length(), "\n" + " ".repeat(start.length()), false);
     }
 
     private void heading(String text) {
