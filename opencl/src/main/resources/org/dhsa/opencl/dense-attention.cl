@@ -379,7 +379,7 @@ __kernel void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long
                 transpose(strip);
                 for (int j = 0; j < min(16, count - 16 * side); j++) {
                     const float total = ((float *)sum[h])[16 * side + j];
-                    STORE_STRIP(strip[j] * (total > 0 ? 1.0f / total : 0.0f), to + (16 * side + j) * cRow + d);
+                    STORE_STRIP(total == 0 ? (float16)(0.0f) : strip[j] * (1.0f / total), to + (16 * side + j) * cRow + d);
                 }
             }
         }
@@ -629,13 +629,13 @@ void KERNEL()(VIEWS, __global float *context, long c0, long cHead, long cRow,
 #endif
         const int row = y * ROWS_PER_ITEM + i;
         const float total = sum[i];
-        const float inverse = total > 0 ? 1.0f / total : 0.0f;
+        const float inverse = 1.0f / total;
         if (row < count) {
             __global float *to = context + c0 + head * cHead + (long)(tile.x + row) * cRow;
             #pragma unroll
             for (int c = 0; c < STEPS; c++) {
                 float result[4];
-                vstore4(out[i][c] * inverse, 0, result);
+                vstore4(total == 0 ? (float4)(0.0f) : out[i][c] * inverse, 0, result);
                 #pragma unroll
                 for (int m = 0; m < 4; m++) {
                     const int d = 64 * c + 4 * x + m;
