@@ -2,7 +2,6 @@ package org.dhsa.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.util.Arrays;
 import org.dhsa.backend.BackendOptions;
 import org.dhsa.eval.Setting;
 import org.dhsa.model.DhsaConfig;
@@ -69,7 +68,7 @@ public final class Main {
         try {
             return new CommandLine.RunLast().execute(parsed);
         } catch (OutOfMemoryError e) {
-            if (Arrays.asList(parsed.originalArgs().toArray()).contains("--debug")) {
+            if (parsed.originalArgs().contains("--debug")) {
                 e.printStackTrace(parsed.commandSpec().commandLine().getErr());
             }
             PrintWriter err = parsed.commandSpec().commandLine().getErr();
@@ -98,7 +97,7 @@ public final class Main {
         if (e instanceof ParameterException wrong) {
             return wrongUsage(wrong, new String[0]);
         }
-        if (Arrays.asList(parsed.originalArgs().toArray()).contains("--debug")) {
+        if (parsed.originalArgs().contains("--debug")) {
             e.printStackTrace(err);
         }
         err.println("dhsa: " + switch (e) {

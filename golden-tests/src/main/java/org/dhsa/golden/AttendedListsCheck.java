@@ -2,7 +2,6 @@ package org.dhsa.golden;
 
 import java.io.IOException;
 import java.util.List;
-import org.dhsa.backend.Backend;
 import org.dhsa.forward.Probe;
 import org.dhsa.reference.ReferenceBackend;
 import org.dhsa.stage.KeySelection;
@@ -99,7 +98,7 @@ final class AttendedListsCheck implements FamilyCheck {
 
     private static SparseAttention.Input input(RecordedLists.Attended a, int head, KeySelection own) {
         int keyHead = head * a.key().shape().extent("kvHeads") / a.query().shape().extent("heads");
-        Backend cutter = REFERENCE;
-        return new SparseAttention.Input(cutter.rows(a.query(), head, head + 1), cutter.rows(a.key(), keyHead, keyHead + 1), cutter.rows(a.value(), keyHead, keyHead + 1), own, a.rule());
+        return new SparseAttention.Input(a.query().slice("heads", head, head + 1), a.key().slice("kvHeads", keyHead, keyHead + 1), a.value().slice("kvHeads", keyHead, keyHead + 1),
+                own, a.rule());
     }
 }

@@ -873,6 +873,7 @@ __kernel void KERNEL(_combine)(__global const float *partial, __global float *co
     for (int r = 0; r < splits; r++) {
         top = fmax(top, runs[(long)r * (HEAD_DIM + 2) + HEAD_DIM]);
     }
+    top = top == -INFINITY ? 0.0f : top; // no key at all
 #endif
     float sum = 0.0f;
     float out = 0.0f;
@@ -882,5 +883,5 @@ __kernel void KERNEL(_combine)(__global const float *partial, __global float *co
         sum = fma(factor, run[HEAD_DIM + 1], sum);
         out = fma(factor, run[d], out);
     }
-    context[c0 + head * cHead + d] = sum > 0 ? out / sum : 0.0f;
+    context[c0 + head * cHead + d] = sum == 0 ? 0.0f : out / sum;
 }

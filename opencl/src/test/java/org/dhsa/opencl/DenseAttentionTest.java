@@ -77,6 +77,24 @@ class DenseAttentionTest extends AttentionCases {
         }
     }
 
+    /// What is no number stays none: in a tile and in a single query, with a maximum that runs along and without.
+    @Test
+    void aQueryThatIsNoNumberGivesNone() {
+        SplittableRandom random = new SplittableRandom(6);
+        for (int queries : new int[] {1, 40}) {
+            for (OptionalDouble cap : List.of(CAPS[0], CAPS[2])) {
+                Qkv x = Qkv.one(random, 2, 1, queries, 40, 12);
+                x.query().data()[0] = Double.NaN;
+                AttentionRule rule = new AttentionRule(0.3, cap, Visibility.GLOBAL, 40 - queries, 0);
+                double[] expected = REFERENCE.denseAttention().apply(new DenseAttention.Input(x.query(), x.key(), x.value(), rule)).context().toDouble().data();
+                double[] actual = backends.getFirst().getFirst().denseAttention().apply(new DenseAttention.Input(x.query(), x.key(), x.value(), rule)).context().toDouble().data();
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat(Double.isNaN(actual[i])).as("%s queries, cap %s, value %s", queries, cap, i).isEqualTo(Double.isNaN(expected[i]));
+                }
+            }
+        }
+    }
+
     /// A cache with room behind every head is read where it lies.
     @Test
     void viewsWithGapsBetweenTheHeadsAreRead() {

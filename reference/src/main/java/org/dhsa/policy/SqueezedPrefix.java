@@ -51,7 +51,7 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
 
     /// Score of every key by its cluster, NaN before `first`: the share of the attention that the key would have if it were its centroid.
     double[] keyScores(double[] query, int first, AttentionRule rule, boolean rough) {
-        double[] logits = logits(query, rough ? coarse : fine, rule);
+        double[] logits = CentroidSoftmax.logits(query, rough ? coarse : fine, rule);
         int[] labels = rough ? coarseOfKey : fine.labels();
         double max = Arrays.stream(logits).max().orElseThrow();
         double sum = IntStream.range(first, labels.length).mapToDouble(j -> Math.exp(logits[labels[j]] - max)).sum();
@@ -79,11 +79,11 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
         int[] sizes = fine.sizes(first, Math.max(first, fine.labels().length));
         boolean[] opened = new boolean[fine.count()];
         Arrays.fill(opened, true);
-        double[] logits = logits(query, fine, rule);
+        double[] logits = CentroidSoftmax.logits(query, fine, rule);
         double[] estimate = logits.clone();
         long looked = fine.count();
         if (coarse != null) {
-            double[] rough = logits(query, coarse, rule);
+            double[] rough = CentroidSoftmax.logits(query, coarse, rule);
             boolean[] open = exceeding(rough, visible(first), thresholds.coarse());
             Arrays.setAll(estimate, c -> open[coarse.labels()[c]] ? logits[c] : rough[coarse.labels()[c]]);
             for (int c = 0; c < opened.length; c++) {
@@ -91,7 +91,7 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
             }
             looked = coarse.count() + IntStream.range(0, opened.length).filter(c -> opened[c]).count();
         }
-        double[] shares = shares(estimate, sizes);
+        double[] shares = CentroidSoftmax.shares(estimate, sizes);
         boolean[] kept = new boolean[shares.length];
         for (int c = 0; c < kept.length; c++) {
             kept[c] = opened[c] && shares[c] > thresholds.fine();
@@ -109,22 +109,11 @@ record SqueezedPrefix(Clusters fine, Clusters coarse, int[] coarseOfKey) {
     }
 
     private static boolean[] exceeding(double[] logits, int[] sizes, double threshold) {
-        double[] shares = shares(logits, sizes);
+        double[] shares = CentroidSoftmax.shares(logits, sizes);
         boolean[] exceeding = new boolean[logits.length];
         for (int c = 0; c < logits.length; c++) {
             exceeding[c] = shares[c] > threshold;
         }
         return exceeding;
-    }
-
-    /// Share of each cluster's key, the sizes counted.
-    private static double[] shares(double[] logits, int[] sizes) {
-        double max = Arrays.stream(logits).max().orElseThrow();
-        double sum = IntStream.range(0, logits.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
-        return Arrays.stream(logits).map(logit -> Math.exp(logit - max) / sum).toArray();
-    }
-
-    private static double[] logits(double[] query, Clusters clusters, AttentionRule rule) {
-        return Arrays.stream(clusters.centroids()).mapToDouble(c -> rule.logit(HeadStates.dot(query, c))).toArray();
     }
 }

@@ -95,10 +95,8 @@ public record TacticPolicy(double p, int clusterSize, TailFit.Sampling sampling,
         int group = layer.heads() / layer.kvHeads();
         for (int h = keyHead * group; h < (keyHead + 1) * group; h++) {
             double[] query = states.query(h, position);
-            double[] logits = Arrays.stream(clusters.centroids()).mapToDouble(c -> layer.rule().logit(HeadStates.dot(query, c))).toArray();
-            double max = Arrays.stream(logits).max().orElseThrow();
-            double sum = IntStream.range(0, sizes.length).mapToDouble(c -> sizes[c] * Math.exp(logits[c] - max)).sum();
-            Arrays.setAll(shares, c -> shares[c] + (sizes[c] == 0 ? 0 : Math.exp(logits[c] - max) / sum));
+            double[] own = CentroidSoftmax.shares(CentroidSoftmax.logits(query, clusters, layer.rule()), sizes);
+            Arrays.setAll(shares, c -> shares[c] + (sizes[c] == 0 ? 0 : own[c]));
         }
         return new UnitBudget.Candidates(keys, j -> j >= clusters.labels().length, shares, shares);
     }

@@ -32,8 +32,8 @@ public final class WorkProbe implements Probe {
     }
 
     @Override
-    public void layerDone(int layer, int layers) {
-        promptDone |= layer == layers - 1;
+    public void newToken() {
+        promptDone = true;
     }
 
     public long attentionFlops() {

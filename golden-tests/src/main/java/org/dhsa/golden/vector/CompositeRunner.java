@@ -106,7 +106,6 @@ final class CompositeRunner {
 
         DoubleTensor logits = session.prefill(in.ints("ids")).toDouble();
         out.put("promptLogits", logits.reshape(Shape.of("vocab", config.vocabSize())));
-        probe.promptDone();
         int[] generated = new int[newTokens];
         double[] steps = new double[(newTokens - 1) * config.vocabSize()];
         for (int n = 0; n < newTokens; n++) {

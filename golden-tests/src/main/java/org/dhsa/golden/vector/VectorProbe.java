@@ -80,7 +80,8 @@ final class VectorProbe implements Probe {
             }
         }
 
-        void promptDone() {
+        @Override
+        public void newToken() {
             decoding = true;
         }
 
